@@ -1,0 +1,71 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Lock is an exclusive lock on a file, held across processes and released by
+// the kernel when its holder dies.
+type Lock struct{ f *os.File }
+
+// AcquireLock takes the lock at path, making the file and its folders. It waits
+// until ctx ends.
+func AcquireLock(ctx context.Context, path string) (*Lock, error) {
+	wait := time.Millisecond
+	for {
+		l, err := tryLock(path)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the lock %s: %w", path, ctx.Err())
+		case <-time.After(wait):
+			wait = min(2*wait, 20*time.Millisecond)
+		}
+	}
+}
+
+// tryLock takes the lock or fails with EWOULDBLOCK. A file that was removed
+// between open and lock is no lock: the next holder would open another one.
+func tryLock(path string) (*Lock, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	var held, named unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &held); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := unix.Stat(path, &named); err != nil || named.Ino != held.Ino {
+		return nil, errors.Join(unix.EWOULDBLOCK, f.Close())
+	}
+	return &Lock{f}, nil
+}
+
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	}
+	return f, err
+}
+
+// Release gives the lock back. The file stays.
+func (l *Lock) Release() error { return l.f.Close() }
+
+// Remove gives the lock back and removes its file.
+func (l *Lock) Remove() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
