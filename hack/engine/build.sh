@@ -1,0 +1,86 @@
+#!/bin/sh
+# Builds the engine (containerd, its shim, runc, buildkitd, ctr and the CNI
+# plugins) from the versions pinned in the modules beside this script into
+# bin/engine, and installs it below the data root when run by root.
+#
+#   NERD_DATA_ROOT   data root of nerd, default /var/lib/nerd
+#   NERD_NO_INSTALL  non-empty: build only
+#
+# A stamp file holds a hash of everything that goes into the build, so a run
+# with nothing to do takes a few milliseconds.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+stage=$root/bin/engine
+dest=${NERD_DATA_ROOT:-/var/lib/nerd}/engine
+
+GOWORK=off
+GOFLAGS="-mod=readonly -trimpath"
+export GOWORK GOFLAGS
+
+stamp() {
+	cd "$here"
+	{ go env GOVERSION GOARCH && cat build.sh ./*/go.mod ./*/go.sum ./*/*.go; } | sha256sum | cut -d' ' -f1
+}
+
+# version DIR MODULE prints the version of MODULE that DIR pins.
+version() {
+	sed -n "s|^[[:space:]]*\(require \)\{0,1\}$2 \(v[^ ]*\).*|\2|p" "$here/$1/go.mod" | head -n 1
+}
+
+# build DIR CGO TAGS VARIABLES OUT PACKAGE... builds packages of the module DIR;
+# VARIABLES are -X settings for the linker.
+build() {
+	dir=$1 cgo=$2 tags=$3 vars=$4 out=$5
+	shift 5
+	echo "engine: building $dir" >&2
+	(cd "$here/$dir" && CGO_ENABLED=$cgo nice -n 5 go build -tags "$tags" -ldflags "-s -w $vars" -o "$stage.new/$out/" "$@")
+}
+
+build_all() {
+	rm -rf "$stage.new"
+	mkdir -p "$stage.new/bin" "$stage.new/cni"
+	ctrd=github.com/containerd/containerd/v2
+	cni=github.com/containernetworking/plugins
+	bk=github.com/moby/buildkit
+	v=$(version containerd $ctrd)
+	build containerd 0 "" "-X $ctrd/version.Version=$v" bin . $ctrd/cmd/containerd-shim-runc-v2 $ctrd/cmd/ctr
+	build runc 1 seccomp "" bin github.com/opencontainers/runc
+	v=$(version cni $cni)
+	build cni 0 "" "-X $cni/pkg/utils/buildversion.BuildVersion=$v" cni tool
+	v=$(version buildkit $bk)
+	build buildkit 0 "" "-X $bk/version.Version=$v" bin $bk/cmd/buildkitd
+	printf '%s\n' "$want" >"$stage.new/stamp"
+	rm -rf "$stage"
+	mv "$stage.new" "$stage"
+}
+
+# install_all replaces each file by a rename, so a running engine keeps its own.
+install_all() {
+	mkdir -p "$dest/bin" "$dest/cni"
+	chmod 0711 "$dest"
+	rm -f "$dest/stamp"
+	for f in "$stage"/bin/* "$stage"/cni/*; do
+		to=$dest/${f#"$stage"/}
+		cp "$f" "$to.new"
+		mv "$to.new" "$to"
+	done
+	cp "$stage/stamp" "$dest/stamp"
+	echo "engine: installed in $dest" >&2
+}
+
+if ! command -v go >/dev/null; then
+	echo "engine: go is needed to build the engine: install it from https://go.dev/dl" >&2
+	exit 1
+fi
+want=$(stamp)
+if [ "$(cat "$stage/stamp" 2>/dev/null)" != "$want" ]; then
+	if ! pkg-config --exists libseccomp 2>/dev/null || ! command -v "${CC:-gcc}" >/dev/null; then
+		echo "engine: runc needs a C compiler and libseccomp's headers: run 'make deps'" >&2
+		exit 1
+	fi
+	build_all
+fi
+if [ "$(id -u)" = 0 ] && [ -z "${NERD_NO_INSTALL:-}" ] && [ "$(cat "$dest/stamp" 2>/dev/null)" != "$want" ]; then
+	install_all
+fi
