@@ -1,0 +1,283 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long anything may take that happens in the background.
+const patience = 15 * time.Second
+
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are the words that scripts have beside testscript's own.
+//
+//	[!] nerd ARGS...                    the target
+//	status CODE PROGRAM ARGS...         runs it and wants this exit code
+//	fails CODE REGEXP PROGRAM ARGS...   wants this exit code and a message that matches; with
+//	                                    nerd it is one line, and nothing is on stdout
+//	[!] until [-stdout RE] PROGRAM ...  repeats it until it succeeds (fails) and matches
+//	httpget URL REGEXP                  repeats a request until the answer matches
+//	json FILE PATH WANT                 compares a value, such as 0.State.ExitCode
+//	setenv NAME FILE                    sets a variable to a file's (or stdout's) text
+//	image KIND                          loads app as $APP or config as $CFG
+//	archive KIND FILE                   writes an image as an archive that can be loaded
+//	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
+//	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
+//	killmonitor ID                      kills nerd's companion of a container
+//	noprocess ID                        waits until no process belongs to a container
+func commands(e *environment) map[string]command {
+	return map[string]command{
+		"nerd":        cmdNerd,
+		"status":      cmdStatus,
+		"fails":       e.cmdFails,
+		"until":       cmdUntil,
+		"httpget":     cmdHTTPGet,
+		"json":        cmdJSON,
+		"setenv":      cmdSetenv,
+		"image":       e.cmdImage,
+		"archive":     e.cmdArchive,
+		"registry":    e.cmdRegistry,
+		"pty":         cmdPTY,
+		"killmonitor": cmdKillMonitor,
+		"noprocess":   cmdNoProcess,
+	}
+}
+
+// need stops a script that uses a word wrongly.
+func need(ts *testscript.TestScript, ok bool, usage string) {
+	if !ok {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+// exitCode is the exit code of a finished program, 128+n if signal n ended it.
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &exit):
+		return -1
+	}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return exit.ExitCode()
+}
+
+func cmdNerd(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, len(args) > 0 && args[len(args)-1] != "&", "nerd ARGS... (in the background: exec nerd ARGS... &name&)")
+	err := ts.Exec("nerd", args...)
+	switch {
+	case err != nil && !neg:
+		ts.Fatalf("unexpected failure: %v", err)
+	case err == nil && neg:
+		ts.Fatalf("unexpected success")
+	}
+}
+
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) >= 2, "status CODE PROGRAM ARGS...")
+	if got := fmt.Sprint(exitCode(ts.Exec(args[1], args[2:]...))); got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func (e *environment) cmdFails(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) >= 3, "fails CODE REGEXP PROGRAM ARGS...")
+	cmdStatus(ts, false, append([]string{args[0]}, args[2:]...))
+	// Docker prints the id of a detached container before it starts it.
+	if out := ts.ReadFile("stdout"); out != "" && e.target == "nerd" {
+		ts.Fatalf("a failure wrote to stdout: %q", out)
+	}
+	message := ts.ReadFile("stderr")
+	if !compile(ts, args[1]).MatchString(message) {
+		ts.Fatalf("the message does not match %s: %q", args[1], message)
+	}
+	if e.target == "nerd" && (strings.Count(message, "\n") != 1 || !strings.HasSuffix(message, "\n")) {
+		ts.Fatalf("the message is not one line: %q", message)
+	}
+}
+
+func compile(ts *testscript.TestScript, expr string) *regexp.Regexp {
+	re, err := regexp.Compile("(?m)" + expr)
+	ts.Check(err)
+	return re
+}
+
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	match := regexp.MustCompile("")
+	if len(args) > 2 && args[0] == "-stdout" {
+		match, args = compile(ts, args[1]), args[2:]
+	}
+	need(ts, len(args) > 0, "until [-stdout REGEXP] PROGRAM ARGS...")
+	ts.Check(poll(patience, func() error {
+		err := ts.Exec(args[0], args[1:]...)
+		switch {
+		case neg && err == nil:
+			return errors.New("it still succeeds")
+		case neg:
+			return nil
+		case err == nil && !match.MatchString(ts.ReadFile("stdout")):
+			return fmt.Errorf("stdout still does not match %s", match)
+		}
+		return err
+	}))
+}
+
+func cmdHTTPGet(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 2, "httpget URL REGEXP")
+	match := compile(ts, args[1])
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ts.Check(poll(patience, func() error {
+		resp, err := client.Get(args[0])
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close() // the whole body was read
+		if err == nil && !match.Match(body) {
+			err = fmt.Errorf("%s answers %q, which does not match %s", args[0], body, match)
+		}
+		return err
+	}))
+}
+
+func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, len(args) == 3, "json FILE PATH WANT")
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	for key := range strings.SplitSeq(args[1], ".") {
+		switch node := v.(type) {
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(node) {
+				ts.Fatalf("%s: there is no element %s of %d", args[1], key, len(node))
+			}
+			v = node[i]
+		case map[string]any:
+			v = node[key]
+		default:
+			ts.Fatalf("%s: %s is looked for in %v", args[1], key, node)
+		}
+	}
+	got, ok := v.(string)
+	if !ok {
+		data, err := json.Marshal(v)
+		ts.Check(err)
+		got = string(data)
+	}
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[1], got, args[2])
+	}
+}
+
+func cmdSetenv(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 2, "setenv NAME FILE")
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// vars are the variables of a script that the target needs.
+func (e *environment) vars(ts *testscript.TestScript) []string {
+	var vars []string
+	for _, key := range append([]string{"PATH", "HOME", "NERD_NAMESPACE"}, e.pass...) {
+		if v := ts.Getenv(key); v != "" {
+			vars = append(vars, key+"="+v)
+		}
+	}
+	return vars
+}
+
+func (e *environment) cmdImage(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 1, "image app|config")
+	ref, err := e.load(e.vars(ts), ts.Getenv("NAME"), args[0])
+	ts.Check(err)
+	ts.Setenv(map[string]string{"busybox": "IMG", "app": "APP", "config": "CFG"}[args[0]], ref)
+}
+
+func (e *environment) cmdArchive(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 2, "archive KIND FILE")
+	path, _, err := e.archive(ts.Getenv("NAME"), args[0])
+	ts.Check(err)
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+func (e *environment) cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	auth := len(args) == 1 && args[0] == "-auth"
+	need(ts, !neg && (len(args) == 0 || auth), "registry [-auth]")
+	r, err := e.registry(auth)
+	ts.Check(err)
+	path, _, err := e.archive(ts.Getenv("NAME"), "busybox")
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(r.push(ctx, path, r.addr+"/"+ts.Getenv("NAME")+"/busybox:1"))
+	ts.Setenv("REGISTRY", r.addr)
+}
+
+func cmdKillMonitor(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 1, "killmonitor ID")
+	pids := processes(func(cmdline, _ string) bool {
+		return strings.Contains(cmdline, "nerd-monitor") && strings.Contains(cmdline, args[0])
+	})
+	if len(pids) == 0 {
+		ts.Fatalf("no companion of %s runs", args[0])
+	}
+	for _, pid := range pids {
+		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+}
+
+func cmdNoProcess(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, !neg && len(args) == 1, "noprocess ID")
+	ts.Check(poll(patience, func() error {
+		pids := processes(func(cmdline, cgroup string) bool {
+			return strings.Contains(cmdline, args[0]) || strings.Contains(cgroup, args[0])
+		})
+		if len(pids) > 0 {
+			return fmt.Errorf("processes of %s: %v", args[0], pids)
+		}
+		return nil
+	}))
+}
+
+// processes are the pids of the processes whose command line and cgroups match.
+func processes(match func(cmdline, cgroup string) bool) []int {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, dir := range dirs {
+		cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		if err != nil {
+			continue
+		}
+		cgroup, err := os.ReadFile(filepath.Join(dir, "cgroup"))
+		if err != nil {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err == nil && pid != os.Getpid() && match(strings.ReplaceAll(string(cmdline), "\x00", " "), string(cgroup)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
