@@ -1,0 +1,135 @@
+// Package factory hands each command what it needs, made when it is first asked
+// for: help, completion and a bad flag never read a file or reach containerd.
+package factory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/containerd/log"
+
+	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
+	"github.com/nerd-cli/nerd/pkg/config"
+	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/nerd"
+)
+
+// Factory is what every command is constructed with.
+type Factory struct {
+	IO      *iostreams.IOStreams
+	Signals *Signals
+	// Config is the merged configuration.
+	Config func() (*config.Config, error)
+	// Client is the library, connected to containerd, which is started if need
+	// be. It is made once and closed by Close.
+	Client func(context.Context) (*nerd.Client, error)
+	// Close ends what Client made. It is called once, after the command.
+	Close func()
+}
+
+// New makes a Factory whose configuration comes from the file, env and flags;
+// flags is asked only once the command line has been parsed.
+func New(streams *iostreams.IOStreams, env config.LookupEnv, flags func() config.Flags) *Factory {
+	f := &Factory{IO: streams, Signals: &Signals{}}
+	f.Config = sync.OnceValues(func() (*config.Config, error) {
+		cfg, err := config.Load(flags(), env)
+		if err != nil {
+			return nil, err
+		}
+		return cfg, setLogLevel(cfg)
+	})
+	var (
+		mu     sync.Mutex
+		client *nerd.Client
+	)
+	f.Client = func(ctx context.Context) (*nerd.Client, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if client != nil {
+			return client, nil
+		}
+		cfg, err := f.Config()
+		if err != nil {
+			return nil, err
+		}
+		c, err := open(ctx, cfg)
+		if err == nil {
+			client = c
+		}
+		return c, err
+	}
+	f.Close = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if client != nil {
+			_ = client.Close()
+			client = nil
+		}
+	}
+	return f
+}
+
+// setLogLevel keeps the libraries' warnings, such as containerd's about cgroup
+// v1 at each connection, off the user's terminal unless asked for.
+func setLogLevel(cfg *config.Config) error {
+	level := "error"
+	switch {
+	case cfg.Debug:
+		level = "debug"
+	case cfg.LogLevel != "":
+		level = cfg.LogLevel
+	}
+	if err := log.SetLevel(level); err != nil {
+		return fmt.Errorf("log level %q: use trace, debug, info, warn, error, fatal or panic", level)
+	}
+	return nil
+}
+
+func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
+	if os.Geteuid() != 0 {
+		return nil, notRoot()
+	}
+	helper, err := Helper(cfg)
+	if err != nil {
+		return nil, err
+	}
+	client, err := nerd.Open(ctx, nerd.Config{
+		Address:     cfg.Address,
+		Namespace:   cfg.Namespace,
+		DataRoot:    cfg.DataRoot,
+		RunRoot:     cfg.RunRoot,
+		Snapshotter: cfg.Snapshotter,
+		Helper:      helper,
+	})
+	if errors.Is(err, os.ErrPermission) {
+		return nil, errs.WithHint(err, "run nerd as root, for instance with sudo")
+	}
+	return client, err
+}
+
+// notRoot comes before anything is dialled: an ordinary user would otherwise
+// read of a socket that may not be opened, or of an engine that cannot start.
+func notRoot() error {
+	return errs.WithHint(errors.New("root is needed to make containers"), "run nerd with sudo")
+}
+
+// Helper is the command by which a container's monitor calls back: this very
+// program with the settings of this run, so that a monitor which outlives the
+// caller's environment still finds the same containerd and the same folders.
+func Helper(cfg *config.Config) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("own executable: %w", err)
+	}
+	argv := []string{self, "--namespace", cfg.Namespace, "--data-root", cfg.DataRoot, "--run-root", cfg.RunRoot}
+	if cfg.Address != "" {
+		argv = append(argv, "--address", cfg.Address)
+	}
+	if cfg.Snapshotter != "" {
+		argv = append(argv, "--snapshotter", cfg.Snapshotter)
+	}
+	return argv, nil
+}
