@@ -1,7 +1,17 @@
+// Package netutil wires containers to networks: it pins network namespaces,
+// runs CNI plugins, reserves published ports, keeps the firewall rules of each
+// network and writes resolv.conf and hosts.
+//
+// Whatever a container holds of the network is first written to its record
+// (state.Layout.NetRecord) and only then taken, and the record is removed last.
+// So a process killed at any point leaves a record from which Detach or Repair
+// gives everything back.
 package netutil
 
 import (
+	"encoding/json"
 	"net/netip"
+	"time"
 
 	"github.com/moby/moby/api/types/network"
 )
@@ -13,6 +23,25 @@ const (
 	NetworkHost    = "host"
 	NetworkNone    = "none"
 )
+
+// Network is one network as Docker lists it.
+type Network struct {
+	Name     string
+	ID       string // 64 hex digits, derived from the name
+	Driver   string // bridge, host, null; another CNI plugin's type for a foreign conflist
+	Created  time.Time
+	Subnets  []Subnet
+	Bridge   string // the bridge device on the host, if it has one
+	Labels   map[string]string
+	Firewall string          // iptables or nftables: who holds its rules; empty without rules
+	Conflist json.RawMessage // the CNI configuration; empty for host and none
+}
+
+// Subnet is one range of addresses of a network.
+type Subnet struct {
+	Subnet  netip.Prefix `json:"subnet"`
+	Gateway netip.Addr   `json:"gateway,omitzero"`
+}
 
 // PublishedPort is one host port that leads to one container port.
 type PublishedPort struct {
@@ -36,8 +65,8 @@ type AttachRequest struct {
 	ContainerID string
 	Name        string // the container's, for errors and the ports' holder
 	Hostname    string
-	Endpoints   []Endpoint // the first is eth0 and has the default route
-	Ports       []PublishedPort
+	Endpoints   []Endpoint      // the first is eth0 and has the default route
+	Ports       []PublishedPort // as resolved by ReservePorts: no zero HostPort
 }
 
 // Attachment is what a container got: by network name, the operational fields of

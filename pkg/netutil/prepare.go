@@ -1,0 +1,155 @@
+package netutil
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// kernel is the host as it is.
+type kernel struct{}
+
+// prepare sees to the bridge, its rules and forwarding before a container joins:
+// after a reboot, or when someone flushed the firewall, they are not there. Looking
+// takes a fraction of a millisecond; only what is missing is made, under a lock.
+func (s *Service) prepare(ctx context.Context, n *Network) (err error) {
+	if n.Firewall == "" {
+		return nil // a foreign conflist: its plugins do all of it
+	}
+	rs := s.rules(n.Firewall)
+	if ok, err := s.host.ready(ctx, n, rs); ok || err != nil {
+		return err
+	}
+	l, err := s.networksLock(ctx)
+	if err != nil {
+		return err
+	}
+	defer releaseLock(l, &err)
+	if ok, err := s.host.ready(ctx, n, rs); ok || err != nil {
+		return err
+	}
+	list, err := s.Networks(ctx)
+	if err != nil {
+		return err
+	}
+	var all []*Network
+	for i := range list {
+		if list[i].Firewall == n.Firewall {
+			all = append(all, &list[i])
+		}
+	}
+	return s.host.prepare(ctx, n, all, rs)
+}
+
+func (kernel) ready(ctx context.Context, n *Network, rs ruleSet) (bool, error) {
+	link, err := netlink.LinkByName(n.Bridge)
+	var missing netlink.LinkNotFoundError
+	if errors.As(err, &missing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if link.Type() != "bridge" {
+		return false, fmt.Errorf("the device %s is no bridge but a %s: remove or rename it", n.Bridge, link.Type())
+	}
+	if link.Attrs().Flags&net.FlagUp == 0 {
+		return false, nil
+	}
+	for _, sub := range n.Subnets {
+		if on, err := forwarding(sub.Subnet); !on || err != nil {
+			return false, err
+		}
+	}
+	return rs.present(ctx, n)
+}
+
+func (kernel) prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error {
+	if err := makeBridge(n); err != nil {
+		return fmt.Errorf("making the bridge %s: %w", n.Bridge, err)
+	}
+	for _, sub := range n.Subnets {
+		if err := enableForwarding(sub.Subnet); err != nil {
+			return err
+		}
+	}
+	return rs.install(ctx, all)
+}
+
+// makeBridge makes the device ahead of the plugin. It gets a fixed MAC address:
+// without one a bridge takes that of a port, and changes it, and with it what
+// containers have in their ARP caches, whenever the port goes.
+func makeBridge(n *Network) error {
+	link, err := netlink.LinkByName(n.Bridge)
+	var missing netlink.LinkNotFoundError
+	if errors.As(err, &missing) {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = n.Bridge
+		if attrs.HardwareAddr, err = randomMAC(); err != nil {
+			return err
+		}
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		link, err = netlink.LinkByName(n.Bridge)
+	}
+	if err != nil {
+		return err
+	}
+	// A process killed here leaves a bridge without its address: whoever comes
+	// next finds it down and does it again.
+	for _, sub := range n.Subnets {
+		addr := &netlink.Addr{IPNet: &net.IPNet{
+			IP: sub.Gateway.AsSlice(), Mask: net.CIDRMask(sub.Subnet.Bits(), sub.Subnet.Addr().BitLen()),
+		}}
+		if err := netlink.AddrReplace(link, addr); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetUp(link)
+}
+
+// randomMAC is a locally administered unicast address.
+func randomMAC() (net.HardwareAddr, error) {
+	mac := make(net.HardwareAddr, 6)
+	if _, err := rand.Read(mac); err != nil {
+		return nil, err
+	}
+	mac[0] = mac[0]&^1 | 2
+	return mac, nil
+}
+
+func forwardingFile(p netip.Prefix) string {
+	if p.Addr().Is6() {
+		return "/proc/sys/net/ipv6/conf/all/forwarding"
+	}
+	return "/proc/sys/net/ipv4/ip_forward"
+}
+
+func forwarding(p netip.Prefix) (bool, error) {
+	data, err := os.ReadFile(forwardingFile(p))
+	if err != nil {
+		return false, err
+	}
+	return len(data) > 0 && data[0] != '0', nil
+}
+
+// enableForwarding turns the host into a router if it is none yet, as Docker
+// does. It stays on: others may rely on it by then. nerd's own rules keep new
+// connections from outside off the bridges, see ruleSet.
+func enableForwarding(p netip.Prefix) error {
+	if on, err := forwarding(p); on || err != nil {
+		return err
+	}
+	if err := os.WriteFile(forwardingFile(p), []byte("1\n"), 0o644); err != nil {
+		return fmt.Errorf("switching on IP forwarding: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package netutil
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// iptablesRules keeps the rules in chains of nerd's own, with one jump to each
+// from the chain of the kernel.
+type iptablesRules struct{ prefix string }
+
+// hook is a chain of nerd's and where it is jumped to from.
+type hook struct{ table, from, suffix string }
+
+func (r iptablesRules) hooks() []hook {
+	return []hook{{"filter", "FORWARD", "FORWARD"}, {"filter", "INPUT", "INPUT"}, {"nat", "POSTROUTING", "POSTROUTING"}}
+}
+
+func (r iptablesRules) chain(h hook) string { return r.prefix + "-" + h.suffix }
+
+// families are the commands for the kinds of addresses that networks have.
+func families(all ...*Network) []string {
+	var cmds []string
+	var v4, v6 bool
+	for _, n := range all {
+		for _, s := range n.Subnets {
+			v4, v6 = v4 || s.Subnet.Addr().Is4(), v6 || s.Subnet.Addr().Is6()
+		}
+	}
+	if v4 {
+		cmds = append(cmds, "iptables")
+	}
+	if v6 {
+		cmds = append(cmds, "ip6tables")
+	}
+	return cmds
+}
+
+// present asks the kernel's nf_tables, where iptables keeps its rules unless it
+// is the legacy variant; that one has to be asked by its program.
+func (r iptablesRules) present(ctx context.Context, n *Network) (bool, error) {
+	for _, cmd := range families(n) {
+		there, err := r.presentNft(cmd, n)
+		if err != nil {
+			return false, err
+		}
+		if !there {
+			there, err = r.presentLegacy(ctx, cmd, n)
+		}
+		if !there || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (r iptablesRules) presentNft(cmd string, n *Network) (bool, error) {
+	for _, h := range r.hooks() {
+		for _, want := range []struct{ chain, needle string }{{h.from, r.chain(h)}, {r.chain(h), n.Bridge}} {
+			there, err := nftRulePresent(family(cmd), h.table, want.chain, want.needle)
+			if !there || err != nil {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+func (r iptablesRules) presentLegacy(ctx context.Context, cmd string, n *Network) (bool, error) {
+	version, err := tool(ctx, "", cmd, "--version")
+	if err != nil || strings.Contains(string(version), "nf_tables") {
+		return false, err
+	}
+	for _, h := range r.hooks() {
+		jumps, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-S", h.from)
+		if err != nil {
+			return false, err
+		}
+		if !strings.Contains(string(jumps), "-j "+r.chain(h)+"\n") {
+			return false, nil
+		}
+		rules, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-S", r.chain(h))
+		if err != nil {
+			return false, err
+		}
+		if !strings.Contains(string(rules), " "+n.Bridge+" ") {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (r iptablesRules) install(ctx context.Context, all []*Network) error {
+	for _, cmd := range families(all...) {
+		if _, err := tool(ctx, r.script(cmd, all), cmd+"-restore", "--noflush", "-w"); err != nil {
+			return fmt.Errorf("setting firewall rules: %w", err)
+		}
+		for _, h := range r.hooks() {
+			_, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-C", h.from, "-j", r.chain(h))
+			if err == nil {
+				continue
+			}
+			if !notFound(err) {
+				return fmt.Errorf("setting firewall rules: %w", err)
+			}
+			if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-I", h.from, "1", "-j", r.chain(h)); err != nil {
+				return fmt.Errorf("setting firewall rules: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// script is the input of iptables-restore. Naming a chain empties it, and a
+// table is changed in one step, so there is no moment without rules.
+func (r iptablesRules) script(cmd string, all []*Network) string {
+	var in, out, input, nat strings.Builder
+	fwd, inp, post := r.prefix+"-FORWARD", r.prefix+"-INPUT", r.prefix+"-POSTROUTING"
+	loopback := "127.0.0.0/8"
+	if cmd == "ip6tables" {
+		loopback = "::1/128"
+	}
+	for _, n := range all {
+		for _, s := range n.Subnets {
+			if s.Subnet.Addr().Is6() != (cmd == "ip6tables") {
+				continue
+			}
+			b := n.Bridge
+			fmt.Fprintf(&in, "-A %s -o %s -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT\n", fwd, b)
+			fmt.Fprintf(&in, "-A %s ! -i %s -o %s -j DROP\n", fwd, b, b)
+			fmt.Fprintf(&out, "-A %s -i %s -j ACCEPT\n", fwd, b)
+			fmt.Fprintf(&input, "-A %s -i %s -d %s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP\n", inp, b, loopback)
+			fmt.Fprintf(&nat, "-A %s -s %s ! -o %s -j MASQUERADE\n", post, s.Subnet, b)
+		}
+	}
+	return fmt.Sprintf("*filter\n:%s - [0:0]\n:%s - [0:0]\n%s%s%sCOMMIT\n*nat\n:%s - [0:0]\n%sCOMMIT\n",
+		fwd, inp, in.String(), out.String(), input.String(), post, nat.String())
+}

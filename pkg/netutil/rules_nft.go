@@ -1,0 +1,98 @@
+package netutil
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// nftRules keeps the rules in a table of nerd's own, for hosts without iptables.
+type nftRules struct{ table string }
+
+func (r nftRules) present(_ context.Context, n *Network) (bool, error) {
+	for _, chain := range []string{"forward", "input", "postrouting"} {
+		there, err := nftRulePresent(unix.NFPROTO_INET, r.table, chain, n.Bridge)
+		if !there || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (r nftRules) install(ctx context.Context, all []*Network) error {
+	if _, err := tool(ctx, r.script(all), "nft", "-f", "-"); err != nil {
+		return fmt.Errorf("setting firewall rules: %w", err)
+	}
+	return nil
+}
+
+// script replaces the table in one transaction. Adding it first makes deleting
+// it succeed on a host that has none yet.
+func (r nftRules) script(all []*Network) string {
+	var in, out, input, nat strings.Builder
+	for _, n := range all {
+		b := n.Bridge
+		fmt.Fprintf(&in, "    oifname %q ct state established,related accept\n    oifname %q ct status dnat accept\n", b, b)
+		fmt.Fprintf(&in, "    iifname != %q oifname %q drop\n", b, b)
+		fmt.Fprintf(&out, "    iifname %q accept\n", b)
+		fmt.Fprintf(&input, "    iifname %q ct state established,related accept\n    iifname %q ct status dnat accept\n", b, b)
+		fmt.Fprintf(&input, "    iifname %q ip daddr 127.0.0.0/8 drop\n    iifname %q ip6 daddr ::1 drop\n", b, b)
+		for _, s := range n.Subnets {
+			kind := "ip"
+			if s.Subnet.Addr().Is6() {
+				kind = "ip6"
+			}
+			fmt.Fprintf(&nat, "    %s saddr %s oifname != %q masquerade\n", kind, s.Subnet, b)
+		}
+	}
+	return fmt.Sprintf(`add table inet %[1]s
+delete table inet %[1]s
+table inet %[1]s {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+%[2]s%[3]s  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+%[4]s  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+%[5]s  }
+}
+`, r.table, in.String(), out.String(), input.String(), nat.String())
+}
+
+// family is the nf_tables family of an iptables command.
+func family(cmd string) uint8 {
+	if cmd == "ip6tables" {
+		return unix.NFPROTO_IPV6
+	}
+	return unix.NFPROTO_IPV4
+}
+
+// nftRulePresent asks the kernel whether a rule of the chain mentions needle: a
+// chain that it jumps to or an interface. It takes some tens of microseconds,
+// where the nft program takes milliseconds. A missing table or chain has no rules.
+func nftRulePresent(family uint8, table, chain, needle string) (bool, error) {
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP)
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: family})
+	req.AddData(nl.NewRtAttr(unix.NFTA_RULE_TABLE, nl.ZeroTerminated(table)))
+	req.AddData(nl.NewRtAttr(unix.NFTA_RULE_CHAIN, nl.ZeroTerminated(chain)))
+	msgs, err := req.Execute(unix.NETLINK_NETFILTER, 0)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPROTONOSUPPORT):
+		return false, nil // no such table, or no nf_tables in this kernel
+	case err != nil:
+		return false, fmt.Errorf("asking the kernel for firewall rules: %w", err)
+	}
+	for _, m := range msgs {
+		if bytes.Contains(m, append([]byte(needle), 0)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,80 @@
+package netutil
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+)
+
+func cmpString(a, b string) int { return cmp.Compare(a, b) }
+
+// defaultPools are the ranges Docker takes its networks from, in its order.
+func defaultPools() []netip.Prefix {
+	var pools []netip.Prefix
+	for b := byte(17); b <= 31; b++ {
+		pools = append(pools, netip.PrefixFrom(netip.AddrFrom4([4]byte{172, b, 0, 0}), 16))
+	}
+	for b := 0; b < 256; b += 16 {
+		pools = append(pools, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(b), 0}), 20))
+	}
+	return pools
+}
+
+// freeSubnet is the first candidate that overlaps nothing taken.
+func freeSubnet(candidates, taken []netip.Prefix) (netip.Prefix, bool) {
+next:
+	for _, c := range candidates {
+		for _, t := range taken {
+			if c.Overlaps(t) {
+				continue next
+			}
+		}
+		return c.Masked(), true
+	}
+	return netip.Prefix{}, false
+}
+
+// taken is every range that the host has an address in or a route to. The
+// default route covers everything and says nothing.
+func (kernel) taken() ([]netip.Prefix, error) {
+	routes, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return nil, fmt.Errorf("listing the routes of the host: %w", err)
+	}
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("listing the addresses of the host: %w", err)
+	}
+	var taken []netip.Prefix
+	add := func(n *net.IPNet) {
+		if p, ok := prefixOf(n); ok && p.Bits() > 0 {
+			taken = append(taken, p.Masked())
+		}
+	}
+	for _, r := range routes {
+		add(r.Dst)
+	}
+	for _, a := range addrs {
+		add(a.IPNet)
+	}
+	return taken, nil
+}
+
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	if n == nil {
+		return netip.Prefix{}, false
+	}
+	addr, ok := netip.AddrFromSlice(n.IP)
+	ones, bits := n.Mask.Size()
+	if !ok || bits == 0 {
+		return netip.Prefix{}, false
+	}
+	addr = addr.Unmap()
+	if addr.Is4() && bits == 128 {
+		ones -= 96
+	}
+	return netip.PrefixFrom(addr, ones), ones >= 0
+}
