@@ -1,0 +1,76 @@
+package ctrd
+
+import (
+	"context"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/containerd/v2/core/snapshots"
+)
+
+// leaseLife bounds how long what a killed command was making is kept from
+// garbage collection. A living command deletes its lease by itself.
+const leaseLife = 24 * time.Hour
+
+// Diff applies layers to mounts and compares mounts.
+func (c *Client) Diff() containerd.DiffService { return c.inner.DiffService() }
+
+// Stores are containerd's services where they are in this process. A service
+// left out is nil, and a call to it fails.
+type Stores struct {
+	Images       images.Store
+	Content      content.Store
+	Leases       leases.Manager
+	Snapshotters map[string]snapshots.Snapshotter
+	Diff         containerd.DiffService
+}
+
+// Local makes a client of services in this process instead of a connection. The
+// caller carries the namespace in the context: see Client.Context.
+func Local(cfg Config, s Stores) (*Client, error) {
+	if cfg.Snapshotter == "" {
+		cfg.Snapshotter = DefaultSnapshotter
+	}
+	inner, err := containerd.New("", containerd.WithDefaultNamespace(cfg.Namespace), containerd.WithServices(
+		containerd.WithImageStore(s.Images),
+		containerd.WithContentStore(s.Content),
+		containerd.WithLeasesService(s.Leases),
+		containerd.WithSnapshotters(s.Snapshotters),
+		containerd.WithDiffService(s.Diff),
+	))
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, inner: inner}, nil
+}
+
+// Leased gives a context under which all that is made is kept, for a day at
+// most, until done is called. Call done in every case: what no image, container
+// or snapshot refers to by then is garbage, and is collected before done returns
+// if collect is set. Within another lease it does nothing.
+func (c *Client) Leased(ctx context.Context) (leased context.Context, done func(collect bool) error, err error) {
+	if _, held := leases.FromContext(ctx); held {
+		return ctx, func(bool) error { return nil }, nil
+	}
+	manager := c.Leases()
+	lease, err := manager.Create(c.Context(ctx), leases.WithRandomID(), leases.WithExpiration(leaseLife))
+	if err != nil {
+		return nil, nil, err
+	}
+	undo := context.WithoutCancel(c.Context(ctx))
+	return leases.WithLease(c.Context(ctx), lease.ID), func(collect bool) error {
+		if collect {
+			return manager.Delete(undo, lease, leases.SynchronousDelete)
+		}
+		return manager.Delete(undo, lease)
+	}, nil
+}
+
+// SnapshotterCapabilities are what the named snapshotter says it can do beyond
+// the usual, "rebase" for instance.
+func (c *Client) SnapshotterCapabilities(ctx context.Context, name string) ([]string, error) {
+	return c.inner.GetSnapshotterCapabilities(ctx, name)
+}

@@ -1,0 +1,77 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+
+	"github.com/nerd-cli/nerd/pkg/errs"
+)
+
+// Explain turns a failed request for a reference into the error a user of Docker
+// knows, with the errdefs kind that a caller can ask for.
+func Explain(ref reference.Named, err error) error {
+	name := reference.FamiliarName(ref)
+	domain := reference.Domain(ref)
+	var status remoteerrors.ErrUnexpectedStatus
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &status):
+		return explainStatus(ref, status)
+	case errors.Is(err, docker.ErrInvalidAuthorization):
+		return denied(name, domain)
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("manifest for %s not found: manifest unknown: %w", reference.FamiliarString(ref), errdefs.ErrNotFound)
+	case unreachable(err):
+		return fmt.Errorf("registry %s cannot be reached: %w: %w", domain, root(err), errdefs.ErrUnavailable)
+	}
+	return fmt.Errorf("%s: %w", reference.FamiliarString(ref), err)
+}
+
+func explainStatus(ref reference.Named, status remoteerrors.ErrUnexpectedStatus) error {
+	name, domain := reference.FamiliarName(ref), reference.Domain(ref)
+	switch status.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return denied(name, domain)
+	case http.StatusNotFound:
+		return fmt.Errorf("manifest for %s not found: manifest unknown: %w", reference.FamiliarString(ref), errdefs.ErrNotFound)
+	case http.StatusTooManyRequests:
+		return fmt.Errorf("toomanyrequests: registry %s limits how often it can be asked, try again later: %w", domain, errdefs.ErrUnavailable)
+	}
+	return fmt.Errorf("registry %s answered %s for %s: %w", domain, status.Status, name, errdefs.ErrUnavailable)
+}
+
+func denied(name, domain string) error {
+	err := fmt.Errorf("pull access denied for %s, repository does not exist or may require authorization: %w", name, errdefs.ErrPermissionDenied)
+	return errs.WithHint(err, "credentials for %s are read from Docker's config.json", domain)
+}
+
+// unreachable tells a failure to talk to the host from an answer of the host.
+func unreachable(err error) bool {
+	var netErr net.Error
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &netErr) || strings.Contains(err.Error(), "tls: ")
+}
+
+// root drops the outer layers, which repeat the URL and the verb.
+func root(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns
+	}
+	return err
+}
