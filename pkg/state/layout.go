@@ -98,3 +98,13 @@ func (l Layout) Engine() string { return filepath.Join(l.Data, "engine") }
 
 // EngineRun is the run-time folder of the managed engine.
 func (l Layout) EngineRun() string { return filepath.Join(l.Run, "engine") }
+
+// OtherContainer tells whether a namespace other than the layout's own has a
+// folder for the container id.
+func (l Layout) OtherContainer(id string) bool {
+	found, err := filepath.Glob(filepath.Join(l.Run, "*", "containers", id))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(found, func(path string) bool { return path != l.ContainerRun(id) })
+}

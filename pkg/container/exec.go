@@ -1,0 +1,258 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/containerd/fifo"
+	"github.com/moby/moby/api/types/container"
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nerd-cli/nerd/pkg/container/spec"
+	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/monitor"
+)
+
+// execDrain bounds the wait for the output of a command that has ended but whose
+// children keep its streams open.
+const execDrain = 2 * time.Second
+
+// Exec runs a command in a running container and returns its exit code. Detached,
+// it returns as soon as the command runs.
+func (s *Service) Exec(ctx context.Context, ref string, opts ExecOptions) (Outcome, error) {
+	c, err := s.own(ctx, ref)
+	if err != nil {
+		return Outcome{}, err
+	}
+	switch {
+	case !c.Running():
+		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
+	case c.Status.State == container.StatePaused:
+		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is paused, unpause the container before exec", c.Name)
+	}
+	p, err := s.execProcess(c, opts)
+	if err != nil {
+		return Outcome{}, err
+	}
+	x := &execution{s: s, c: c, id: newID(), opts: opts}
+	return x.run(ctx, p)
+}
+
+// execProcess is the container's own process with the command's differences.
+func (s *Service) execProcess(c *Container, opts ExecOptions) (*specs.Process, error) {
+	var oci specs.Spec
+	if err := json.Unmarshal(c.oci, &oci); err != nil {
+		return nil, fmt.Errorf("specification of container %s: %w", c.Name, err)
+	}
+	p := oci.Process
+	p.Args, p.Terminal, p.ConsoleSize = opts.Cmd, opts.Tty, nil
+	if opts.Tty {
+		p.Env = spec.MergeEnv(p.Env, []string{"TERM=xterm"})
+	}
+	p.Env = spec.MergeEnv(p.Env, opts.Env)
+	if opts.WorkingDir != "" {
+		p.Cwd = opts.WorkingDir
+	}
+	if opts.User != "" {
+		acc, err := readAccounts(fmt.Sprintf("/proc/%d/root", c.Status.Process.PID))
+		if err != nil {
+			return nil, err
+		}
+		u, err := lookUp(opts.User, c.HostConfig.GroupAdd, acc)
+		if err != nil {
+			return nil, err
+		}
+		p.User = specs.User{UID: u.UID, GID: u.GID, AdditionalGids: u.Groups, Umask: p.User.Umask}
+	}
+	return p, s.execCapabilities(c, p, opts.Privileged)
+}
+
+func (s *Service) execCapabilities(c *Container, p *specs.Process, privileged bool) error {
+	host, err := s.cfg.Host()
+	if err != nil {
+		return err
+	}
+	hc := *c.HostConfig
+	hc.Privileged = hc.Privileged || privileged
+	set, err := spec.CapabilitySet(spec.Input{HostConfig: &hc, Host: host})
+	if err != nil {
+		return err
+	}
+	p.Capabilities = &specs.LinuxCapabilities{Bounding: set}
+	if p.User.UID == 0 {
+		p.Capabilities.Permitted, p.Capabilities.Effective = set, set
+	}
+	return nil
+}
+
+// execution is one command run by Exec.
+type execution struct {
+	s    *Service
+	c    *Container
+	id   string
+	opts ExecOptions
+
+	dir    string
+	stdin  io.WriteCloser
+	copies sync.WaitGroup
+	outs   []io.Closer
+}
+
+func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) {
+	stdio := ctrd.Stdio{Terminal: x.opts.Tty}
+	if !x.opts.Detach {
+		var err error
+		if stdio, err = x.open(ctx); err != nil {
+			return Outcome{}, err
+		}
+		defer x.close()
+	}
+	if err := x.s.tasks.Exec(ctx, x.c.ID, x.id, p, stdio); err != nil {
+		return Outcome{}, ctrd.StartError(err, x.opts.Cmd[0])
+	}
+	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
+		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
+		return Outcome{}, errors.Join(ctrd.StartError(err, x.opts.Cmd[0]), ignoreNotFound(derr))
+	}
+	if x.opts.Detach {
+		return Outcome{}, nil
+	}
+	return x.follow(ctx)
+}
+
+// open makes the FIFOs and starts to copy what comes out of them.
+func (x *execution) open(ctx context.Context) (ctrd.Stdio, error) {
+	x.dir = filepath.Join(x.s.cfg.Layout.ContainerRun(x.c.ID), "exec-"+short(x.id))
+	if err := os.MkdirAll(x.dir, 0o700); err != nil {
+		return ctrd.Stdio{}, err
+	}
+	io := ctrd.Stdio{Terminal: x.opts.Tty, Stdout: filepath.Join(x.dir, monitor.StdoutName)}
+	if err := x.reader(ctx, io.Stdout, x.opts.Stdout); err != nil {
+		return io, err
+	}
+	if !x.opts.Tty {
+		io.Stderr = filepath.Join(x.dir, monitor.StderrName)
+		if err := x.reader(ctx, io.Stderr, x.opts.Stderr); err != nil {
+			return io, err
+		}
+	}
+	if x.opts.Stdin == nil {
+		return io, nil
+	}
+	io.Stdin = filepath.Join(x.dir, monitor.StdinName)
+	var err error
+	x.stdin, err = fifo.OpenFifo(ctx, io.Stdin, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_NONBLOCK, 0o600)
+	return io, err
+}
+
+func (x *execution) reader(ctx context.Context, path string, to io.Writer) error {
+	r, err := fifo.OpenFifo(context.WithoutCancel(ctx), path, syscall.O_RDONLY|syscall.O_CREAT|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return err
+	}
+	if to == nil {
+		to = io.Discard
+	}
+	x.outs = append(x.outs, r)
+	x.copies.Go(func() { _, _ = io.Copy(to, r) })
+	return nil
+}
+
+func (x *execution) close() {
+	for _, r := range x.outs {
+		_ = r.Close()
+	}
+	if x.stdin != nil {
+		_ = x.stdin.Close()
+	}
+	_ = os.RemoveAll(x.dir)
+}
+
+// follow forwards input and size until the command ends or the user detaches.
+func (x *execution) follow(ctx context.Context) (Outcome, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	detached := make(chan struct{})
+	if x.opts.Stdin != nil {
+		in, err := monitor.DetachReader(x.opts.Stdin, x.opts.DetachKeys, x.opts.Tty)
+		if err != nil {
+			return Outcome{}, err
+		}
+		go x.forward(ctx, in, detached)
+	}
+	go x.s.resizes(ctx, x.c.ID, x.id, x.opts.Resize)
+	type result struct {
+		exit ctrd.Exit
+		err  error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		exit, err := x.s.tasks.Wait(ctx, x.c.ID, x.id)
+		ended <- result{exit, err}
+	}()
+	select {
+	case <-detached:
+		return Outcome{Detached: true}, nil
+	case r := <-ended:
+		if r.err != nil {
+			return Outcome{}, r.err
+		}
+		x.drain()
+		_, err := x.s.tasks.Delete(ctx, x.c.ID, x.id)
+		return Outcome{ExitCode: int(r.exit.Code)}, ignoreNotFound(err)
+	}
+}
+
+// forward copies the input, and closes the shim's end when it is over.
+func (x *execution) forward(ctx context.Context, in io.Reader, detached chan<- struct{}) {
+	_, err := io.Copy(x.stdin, in)
+	if errors.Is(err, monitor.ErrDetached) {
+		close(detached)
+		return
+	}
+	_ = x.stdin.Close()
+	_ = x.s.tasks.CloseStdin(ctx, x.c.ID, x.id)
+}
+
+func (x *execution) drain() {
+	done := make(chan struct{})
+	go func() { x.copies.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(execDrain):
+	}
+}
+
+// resizes applies the sizes that the caller's terminal takes.
+func (s *Service) resizes(ctx context.Context, id, execID string, sizes <-chan Size) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case size, ok := <-sizes:
+			if !ok {
+				return
+			}
+			// A process that has just ended cannot be resized; nobody misses it.
+			_ = s.tasks.Resize(ctx, id, execID, size.Width, size.Height)
+		}
+	}
+}
+
+// Resize sets the size of a container's terminal.
+func (s *Service) Resize(ctx context.Context, ref string, size Size) error {
+	c, err := s.own(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return s.tasks.Resize(ctx, c.ID, "", size.Width, size.Height)
+}

@@ -1,0 +1,64 @@
+package container
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/nerd-cli/nerd/pkg/container/inspect"
+)
+
+// Inspect is all that is known of a container, in Docker's shape.
+func (s *Service) Inspect(ctx context.Context, ref string, opts InspectOptions) (container.InspectResponse, error) {
+	c, err := s.find(ctx, ref)
+	if err != nil {
+		return container.InspectResponse{}, err
+	}
+	if c.ended() && !c.Foreign { // nobody was there to see it end
+		if _, err := s.Finish(ctx, c.ID); err == nil {
+			if again, err := s.get(ctx, c.ID); err == nil {
+				c = again
+			}
+		}
+	}
+	dir := s.cfg.Layout.Container(c.ID)
+	files := inspect.Files{
+		ResolvConf: filepath.Join(dir, resolvFile), Hostname: filepath.Join(dir, hostnameFile), Hosts: filepath.Join(dir, hostsFile),
+	}
+	if logged(c) {
+		files.Log = s.cfg.Layout.LogFile(c.ID)
+	}
+	out := inspect.Response(view(c), files)
+	if wantsSandbox(c.HostConfig.NetworkMode) && c.Running() {
+		out.NetworkSettings.SandboxKey, out.NetworkSettings.SandboxID = s.cfg.Layout.Netns(c.ID), c.ID
+	}
+	if opts.Size {
+		if u, err := s.cfg.Backend.Snapshots(c.Driver).Usage(ctx, c.SnapshotKey); err == nil {
+			out.SizeRw, out.SizeRootFs = &u.Size, &u.Size
+		}
+	}
+	return out, nil
+}
+
+// InUse lists the containers made of an image, running ones first.
+func (s *Service) InUse(ctx context.Context, imageID string) (running, stopped []string, err error) {
+	list, err := s.store.List(ctx)
+	if err != nil {
+		return nil, nil, unreachable(err)
+	}
+	for _, raw := range list {
+		c, err := decode(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case c.ImageID != imageID:
+		case c.Running():
+			running = append(running, c.ID)
+		default:
+			stopped = append(stopped, c.ID)
+		}
+	}
+	return running, stopped, nil
+}

@@ -1,0 +1,262 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/sys/signal"
+	"golang.org/x/sys/unix"
+
+	"github.com/nerd-cli/nerd/pkg/state"
+)
+
+const (
+	defaultStopTimeout = 10 // seconds, Docker's
+	killTimeout        = 10 * time.Second
+)
+
+// stopSignal reads a signal's name or number; empty is SIGTERM.
+func stopSignal(text string) (syscall.Signal, error) {
+	if text == "" {
+		return syscall.SIGTERM, nil
+	}
+	sig, err := signal.ParseSignal(text)
+	if err != nil {
+		return 0, errorf(errdefs.ErrInvalidArgument, "invalid signal: %s", text)
+	}
+	return sig, nil
+}
+
+// Stop asks a container to end, and kills it when it does not in time. Stopping
+// a stopped one is no error. Its restart policy does not bring it back.
+func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error {
+	c, err := s.own(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return s.stop(ctx, c, opts, false)
+}
+
+// stop ends a container. With again, it is about to be started: no policy and no
+// --rm applies to this end.
+func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, again bool) error {
+	text := opts.Signal
+	if text == "" {
+		text = c.Config.StopSignal
+	}
+	sig, err := stopSignal(text)
+	if err != nil {
+		return err
+	}
+	if err := s.markStopped(ctx, c.ID); err != nil {
+		return err
+	}
+	if c.Running() {
+		if err := s.signalAndWait(ctx, c, sig, stopTimeout(c, opts)); err != nil {
+			return err
+		}
+	}
+	if again {
+		return s.locked(ctx, c.ID, func(c *Container) error { return s.settle(ctx, c) })
+	}
+	return s.finishDrained(ctx, c)
+}
+
+// finishDrained is Finish for a process that is gone and whose monitor may still
+// be reading its last output.
+func (s *Service) finishDrained(ctx context.Context, c *Container) error {
+	mon, err := s.dialMonitor(ctx, c)
+	if err != nil {
+		_, err := s.Finish(ctx, c.ID)
+		return ignoreNotFound(err)
+	}
+	defer func() { _ = mon.Close() }()
+	wait, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	_ = mon.Watch(wait)
+	_, err = s.Finish(ctx, c.ID)
+	return errors.Join(ignoreNotFound(err), mon.Done(true))
+}
+
+func stopTimeout(c *Container, opts StopOptions) time.Duration {
+	seconds := defaultStopTimeout
+	if c.Config.StopTimeout != nil {
+		seconds = *c.Config.StopTimeout
+	}
+	if opts.Timeout != nil {
+		seconds = *opts.Timeout
+	}
+	if seconds < 0 {
+		return 0 // forever
+	}
+	return max(time.Duration(seconds)*time.Second, time.Nanosecond)
+}
+
+// markStopped records, before the signal, that the end is wanted: whoever
+// handles it does not restart the container. A pending restart is called off.
+func (s *Service) markStopped(ctx context.Context, id string) error {
+	return s.locked(ctx, id, func(c *Container) error {
+		pending := c.Status.State == container.StateRestarting
+		if c.Status.StoppedByHand && !pending {
+			return nil
+		}
+		c.Status.StoppedByHand = true
+		if pending {
+			c.Status.State = container.StateExited
+		}
+		return s.saveStatus(ctx, c)
+	})
+}
+
+// signalAndWait sends sig and, after the timeout (0: never), SIGKILL.
+func (s *Service) signalAndWait(ctx context.Context, c *Container, sig syscall.Signal, timeout time.Duration) error {
+	if c.Status.State == container.StatePaused {
+		if err := s.tasks.Resume(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.signal(ctx, c, sig); err != nil {
+		return err
+	}
+	gone, err := waitProcess(ctx, c.Status.Process, timeout)
+	if err != nil || gone {
+		return err
+	}
+	return s.kill(ctx, c)
+}
+
+// kill ends a container by force and waits until its process is gone.
+func (s *Service) kill(ctx context.Context, c *Container) error {
+	err := s.signal(ctx, c, syscall.SIGKILL)
+	gone, werr := waitProcess(ctx, c.Status.Process, killTimeout)
+	if gone || err != nil || werr != nil {
+		return errors.Join(err, werr)
+	}
+	// A shim that does not answer: the process itself still does.
+	_ = unix.Kill(c.Status.Process.PID, unix.SIGKILL)
+	if gone, err := waitProcess(ctx, c.Status.Process, killTimeout); gone || err != nil {
+		return err
+	}
+	return fmt.Errorf("container %s did not end after SIGKILL: its process %d is stuck in the kernel", c.Name, c.Status.Process.PID)
+}
+
+func (s *Service) signal(ctx context.Context, c *Container, sig syscall.Signal) error {
+	err := s.tasks.Kill(ctx, c.ID, "", sig, false)
+	if err != nil && c.Status.Process.Alive() && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("sending %s to container %s: %w", unix.SignalName(sig), c.Name, err)
+	}
+	return nil
+}
+
+// Kill sends a signal to a running container. SIGKILL is waited for, as dockerd does.
+func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
+	if sigName == "" {
+		sigName = "SIGKILL"
+	}
+	sig, err := stopSignal(sigName)
+	if err != nil {
+		return err
+	}
+	c, err := s.own(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if !c.Running() {
+		return errorf(errdefs.ErrFailedPrecondition, "cannot kill container: %s: container %s is not running", strings.TrimPrefix(ref, "/"), c.ID)
+	}
+	own, err := stopSignal(c.Config.StopSignal)
+	if err != nil {
+		return err
+	}
+	if sig == syscall.SIGKILL || sig == own {
+		if err := s.markStopped(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	if sig != syscall.SIGKILL {
+		return s.signal(ctx, c, sig)
+	}
+	if err := s.kill(ctx, c); err != nil {
+		return err
+	}
+	return s.finishDrained(ctx, c)
+}
+
+// waitProcess waits until a process is gone, at most for timeout (0: no limit).
+func waitProcess(ctx context.Context, p state.Process, timeout time.Duration) (gone bool, err error) {
+	if !p.Alive() {
+		return true, nil
+	}
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("watching process %d: %w", p.PID, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	deadline := time.Now().Add(timeout)
+	for p.Alive() {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		slice := 100 * time.Millisecond // so that a cancelled context is seen
+		if left := time.Until(deadline); timeout > 0 {
+			if left <= 0 {
+				return false, nil
+			}
+			slice = min(slice, left)
+		}
+		ts := unix.NsecToTimespec(slice.Nanoseconds())
+		_, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &ts, nil)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Pause freezes a running container.
+func (s *Service) Pause(ctx context.Context, ref string) error {
+	return s.freeze(ctx, ref, container.StateRunning, container.StatePaused, s.tasks.Pause)
+}
+
+// Unpause lets a paused container go on.
+func (s *Service) Unpause(ctx context.Context, ref string) error {
+	return s.freeze(ctx, ref, container.StatePaused, container.StateRunning, s.tasks.Resume)
+}
+
+func (s *Service) freeze(ctx context.Context, ref string, from, to container.ContainerState, act func(context.Context, string) error) error {
+	c, err := s.own(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return s.locked(ctx, c.ID, func(c *Container) error {
+		switch {
+		case !c.Running():
+			return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
+		case c.Status.State == to && to == container.StatePaused:
+			return errorf(errdefs.ErrFailedPrecondition, "container %s is already paused", c.ID)
+		case c.Status.State != from:
+			return errorf(errdefs.ErrFailedPrecondition, "Container %s is not paused", c.ID)
+		}
+		if err := act(ctx, c.ID); err != nil {
+			return err
+		}
+		c.Status.State = to
+		return s.saveStatus(ctx, c)
+	})
+}
+
+func ignoreNotFound(err error) error {
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,188 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/errdefs"
+	"github.com/moby/sys/user"
+
+	"github.com/nerd-cli/nerd/pkg/container/spec"
+	"github.com/nerd-cli/nerd/pkg/state"
+)
+
+const (
+	maxID         = 1<<31 - 1
+	maxPasswdFile = 4 << 20 // bytes; an image cannot make nerd read more
+)
+
+// accounts are the files that user and group names are looked up in.
+type accounts struct{ passwd, group []byte }
+
+// resolveUser turns --user and --group-add into numbers, looking names up in the
+// root file system. What an image answers does not change, so the answer is
+// kept by the image's chain id: the common case mounts nothing.
+func (s *Service) resolveUser(ctx context.Context, text string, groups []string, rootfs []mount.Mount, chainID string) (spec.User, error) {
+	key := sha256.Sum256([]byte(chainID + "\x00" + text + "\x00" + strings.Join(groups, "\x00")))
+	cache := filepath.Join(s.cfg.Layout.ImageCache(), "user-"+hex.EncodeToString(key[:16])+".json")
+	var u spec.User
+	if state.ReadJSON(cache, &u) == nil {
+		return u, nil
+	}
+	err := mount.WithReadonlyTempMount(s.cfg.Backend.Context(ctx), rootfs, func(root string) error {
+		acc, err := readAccounts(root)
+		if err != nil {
+			return err
+		}
+		u, err = lookUp(text, groups, acc)
+		return err
+	})
+	if err != nil {
+		return spec.User{}, err
+	}
+	return u, state.WriteJSON(cache, u)
+}
+
+// readAccounts reads the files inside root. os.Root keeps a link in the image
+// from leading outside.
+func readAccounts(root string) (accounts, error) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return accounts{}, err
+	}
+	defer func() { _ = r.Close() }()
+	passwd, err := readBounded(r, "etc/passwd")
+	if err != nil {
+		return accounts{}, err
+	}
+	group, err := readBounded(r, "etc/group")
+	return accounts{passwd, group}, err
+}
+
+// readBounded reads a regular file of limited size; an absent one is empty.
+func readBounded(r *os.Root, name string) ([]byte, error) {
+	fi, err := r.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading /%s of the image: %w", name, err)
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, errorf(errdefs.ErrInvalidArgument, "/%s of the image is not a regular file", name)
+	}
+	f, err := r.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxPasswdFile))
+}
+
+// lookUp resolves USER[:GROUP]. A number is a number: it is not looked up as a
+// name, so an image cannot redirect it.
+func lookUp(text string, groups []string, acc accounts) (spec.User, error) {
+	name, group, hasGroup := strings.Cut(text, ":")
+	if name == "" {
+		name = "0"
+	}
+	entry, found, err := findUser(name, acc)
+	if err != nil {
+		return spec.User{}, err
+	}
+	out := spec.User{UID: uint32(entry.Uid), GID: uint32(entry.Gid)}
+	if hasGroup && group != "" {
+		gid, err := findGroup(group, acc)
+		if err != nil {
+			return spec.User{}, err
+		}
+		out.GID = gid
+	} else if found {
+		if out.Groups, err = memberships(entry.Name, acc); err != nil {
+			return spec.User{}, err
+		}
+	}
+	for _, g := range groups {
+		gid, err := findGroup(g, acc)
+		if err != nil {
+			return spec.User{}, err
+		}
+		out.Groups = append(out.Groups, gid)
+	}
+	out.Groups = append([]uint32{out.GID}, out.Groups...)
+	slices.Sort(out.Groups)
+	out.Groups = slices.Compact(out.Groups)
+	return out, nil
+}
+
+func findUser(name string, acc accounts) (user.User, bool, error) {
+	uid, numeric := number(name)
+	if !numeric && isDigits(name) {
+		return user.User{}, false, errorf(errdefs.ErrInvalidArgument, "uids and gids must be in range 0-%d", maxID)
+	}
+	list, err := user.ParsePasswdFilter(bytes.NewReader(acc.passwd), func(u user.User) bool {
+		return numeric && u.Uid == int(uid) || !numeric && u.Name == name
+	})
+	switch {
+	case err != nil:
+		return user.User{}, false, fmt.Errorf("/etc/passwd of the image: %w", err)
+	case len(list) > 0:
+		if u := list[0]; u.Uid < 0 || u.Uid > maxID || u.Gid < 0 || u.Gid > maxID {
+			return user.User{}, false, errorf(errdefs.ErrInvalidArgument, "user %s of the image: uids and gids must be in range 0-%d", name, maxID)
+		}
+		return list[0], true, nil
+	case numeric:
+		return user.User{Uid: int(uid)}, false, nil
+	}
+	return user.User{}, false, errorf(errdefs.ErrNotFound, "unable to find user %s: no matching entries in passwd file", name)
+}
+
+func findGroup(name string, acc accounts) (uint32, error) {
+	if gid, ok := number(name); ok {
+		return gid, nil
+	}
+	list, err := user.ParseGroupFilter(bytes.NewReader(acc.group), func(g user.Group) bool { return g.Name == name })
+	if err != nil {
+		return 0, fmt.Errorf("/etc/group of the image: %w", err)
+	}
+	if len(list) == 0 || list[0].Gid < 0 || list[0].Gid > maxID {
+		return 0, errorf(errdefs.ErrNotFound, "unable to find group %s: no matching entries in group file", name)
+	}
+	return uint32(list[0].Gid), nil
+}
+
+// memberships are the groups that list a user, as login gives them.
+func memberships(name string, acc accounts) ([]uint32, error) {
+	list, err := user.ParseGroupFilter(bytes.NewReader(acc.group), func(g user.Group) bool {
+		return slices.Contains(g.List, name) && g.Gid >= 0 && g.Gid <= maxID
+	})
+	if err != nil {
+		return nil, fmt.Errorf("/etc/group of the image: %w", err)
+	}
+	var out []uint32
+	for _, g := range list {
+		out = append(out, uint32(g.Gid))
+	}
+	return out, nil
+}
+
+func number(s string) (uint32, bool) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	return uint32(n), err == nil && n <= maxID
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

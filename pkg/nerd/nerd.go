@@ -1,0 +1,195 @@
+// Package nerd is the way in for programs: it connects to containerd, starting
+// the managed engine if there is no other, and hands out containers, images and
+// networks. It prints nothing and reads neither flags nor the environment.
+//
+// The companion of a running container, nerd-monitor, has to be installed. At
+// the end of a container it calls back: Config.Helper names the command, which
+// may be the program itself if its main begins with
+//
+//	if nerd.IsInternal(os.Args[1:]) {
+//		os.Exit(nerd.Internal(ctx, config, os.Args[1:]))
+//	}
+package nerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"github.com/nerd-cli/nerd/pkg/container"
+	"github.com/nerd-cli/nerd/pkg/container/spec"
+	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/engine"
+	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/netutil"
+	"github.com/nerd-cli/nerd/pkg/registry"
+	"github.com/nerd-cli/nerd/pkg/state"
+)
+
+// Config says which containerd and which folders to use. Empty fields take the
+// defaults of the design.
+type Config struct {
+	Address     string // containerd's socket; empty: /run/containerd/containerd.sock, else the managed engine
+	Namespace   string // containerd's namespace; empty: default
+	DataRoot    string // what survives a reboot; empty: /var/lib/nerd
+	RunRoot     string // what does not; empty: /run/nerd
+	Snapshotter string // empty: overlayfs
+	Monitor     string // path of nerd-monitor; empty: looked for
+	// Helper is the command the monitor runs when something happens to a
+	// container; "internal VERB ID" is appended. Empty: the running program.
+	Helper  []string
+	CNIPath []string // folders of CNI plugins; empty: the engine's, then /opt/cni/bin and /usr/lib/cni
+	// HostsDirs are folders of hosts.toml files; empty: containerd's and Docker's.
+	HostsDirs []string
+	Runtime   container.Runtime
+}
+
+// Client is a connection to one containerd namespace.
+type Client struct {
+	Containers *container.Service
+	Images     *image.Service
+	Networks   *netutil.Service
+	Layout     state.Layout
+	Managed    bool // containerd is the engine of nerd's own
+
+	ctrd *ctrd.Client
+}
+
+// Open connects. Containerd itself is not asked anything yet.
+func Open(ctx context.Context, cfg Config) (*Client, error) {
+	layout, err := state.NewLayout(cfg.DataRoot, cfg.RunRoot, cfg.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	address, managed, err := engine.Resolve(ctx, cfg.Address, layout)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := ctrd.Dial(ctrd.Config{Address: address, Namespace: layout.Namespace, Snapshotter: cfg.Snapshotter})
+	if err != nil {
+		return nil, err
+	}
+	helper := cfg.Helper
+	if len(helper) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("own executable: %w", err)
+		}
+		helper = []string{self}
+	}
+	c := &Client{Layout: layout, Managed: managed, ctrd: conn}
+	resolver := registry.New(registry.Config{HostsDirs: cfg.HostsDirs})
+	c.Images = image.New(conn, layout, resolver)
+	c.Networks = netutil.New(netutil.Config{Layout: layout, PluginDirs: pluginDirs(cfg, layout)})
+	c.Containers = container.New(container.Config{
+		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks,
+		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
+		Monitor: monitorPath(cfg, layout), Helper: helper, Runtime: cfg.Runtime,
+	})
+	return c, nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() error { return c.ctrd.Close() }
+
+// Address is the socket of the containerd in use.
+func (c *Client) Address() string { return c.ctrd.Address() }
+
+// Snapshotter is the snapshotter of new containers.
+func (c *Client) Snapshotter() string { return c.ctrd.SnapshotterName() }
+
+// ServerVersion is the version and the revision of containerd.
+func (c *Client) ServerVersion(ctx context.Context) (version, revision string, err error) {
+	version, revision, err = c.ctrd.Version(ctx)
+	if ctrd.IsUnreachable(err) {
+		err = errs.WithHint(fmt.Errorf("cannot reach containerd at %s", c.Address()), "start it, or run `nerd engine up` for nerd's own")
+	}
+	return version, revision, err
+}
+
+func pluginDirs(cfg Config, l state.Layout) []string {
+	if len(cfg.CNIPath) > 0 {
+		return cfg.CNIPath
+	}
+	return []string{filepath.Join(l.Engine(), "cni"), filepath.Join(state.DefaultDataRoot, "engine", "cni"), "/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
+}
+
+// monitorPath finds nerd-monitor: named, beside the program, with the engine, or
+// on the PATH. If it is nowhere, the error comes when it is needed.
+func monitorPath(cfg Config, l state.Layout) string {
+	const name = "nerd-monitor"
+	if cfg.Monitor != "" {
+		return cfg.Monitor
+	}
+	var places []string
+	if self, err := os.Executable(); err == nil {
+		dir := filepath.Dir(self)
+		places = append(places, filepath.Join(dir, name), filepath.Join(dir, "..", "libexec", "nerd", name))
+	}
+	places = append(places, filepath.Join(l.Engine(), "bin", name), filepath.Join(state.DefaultDataRoot, "engine", "bin", name))
+	for _, p := range places {
+		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() {
+			return p
+		}
+	}
+	if p, err := exec.LookPath(name); err == nil {
+		return p
+	}
+	return name
+}
+
+// exitRestart is how a helper tells the monitor to start the container again
+// after the delay that it printed (sysexits' EX_TEMPFAIL: try later).
+const exitRestart = 75
+
+// IsInternal tells whether args are a call of nerd-monitor.
+func IsInternal(args []string) bool { return len(args) == 3 && args[0] == "internal" }
+
+// Internal does what nerd-monitor asks for: "internal exited|cleanup|close-stdin|restart ID".
+// It returns the exit status of the program, and what to print on stdout.
+func (c *Client) Internal(ctx context.Context, verb, id string) (status int, stdout string, err error) {
+	switch verb {
+	case "exited":
+		again, err := c.Containers.Finish(ctx, id)
+		if err != nil {
+			return 1, "", err
+		}
+		if again.Wanted {
+			return exitRestart, fmt.Sprintf("restart %d\n", again.After.Milliseconds()), nil
+		}
+		return 0, "", c.Containers.Cleanup(ctx, id)
+	case "cleanup":
+		return 0, "", c.Containers.Cleanup(ctx, id)
+	case "close-stdin":
+		return 0, "", c.Containers.CloseStdin(ctx, id)
+	case "restart":
+		return 0, "", c.Containers.RestartExited(ctx, id)
+	}
+	return 1, "", errors.New("unknown internal verb " + verb)
+}
+
+// Internal is Client.Internal for a program that has no client yet. It reports
+// an error on stderr, where nobody but a debugger looks: the next command on the
+// container finishes what could not be done.
+func Internal(ctx context.Context, cfg Config, args []string) int {
+	client, err := Open(ctx, cfg)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nerd:", err)
+		return 1
+	}
+	defer func() { _ = client.Close() }()
+	status, out, err := client.Internal(ctx, args[1], args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nerd:", err)
+		return max(status, 1)
+	}
+	if _, err := os.Stdout.WriteString(out); err != nil {
+		return 1
+	}
+	return status
+}
