@@ -1,0 +1,72 @@
+// Package image keeps images: it finds, pulls, loads, saves, makes, names, lists
+// and removes them. The truth is containerd's image and content store; what can
+// be derived from content by its digest is cached in files that may be deleted
+// at any time.
+package image
+
+import (
+	"context"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/registry"
+	"github.com/nerd-cli/nerd/pkg/state"
+)
+
+// Image is a local image, seen for one platform.
+type Image struct {
+	// Name is the full reference, docker.io/library/busybox:latest. It is empty
+	// when the image was found by its id and has no name.
+	Name string
+	// Target is what the name points at: an index or a manifest.
+	Target ocispec.Descriptor
+	// ManifestDigest is the manifest of Platform.
+	ManifestDigest digest.Digest
+	// ConfigDigest is the configuration of Platform.
+	ConfigDigest digest.Digest
+	// Config is the image's configuration. It comes from whoever made the image
+	// and is not to be trusted.
+	Config dockerspec.DockerOCIImage
+	// ChainID names the snapshot of the last layer; empty for an image without
+	// layers.
+	ChainID string
+	// Platform the image was made for.
+	Platform ocispec.Platform
+}
+
+// ID is what Docker calls the image's id: since Docker 29 the digest of the
+// target, which is the same on every machine that has the image.
+func (i *Image) ID() string { return i.Target.Digest.String() }
+
+// Service is the images of one containerd namespace. It is safe for concurrent use.
+type Service struct {
+	client   *ctrd.Client
+	layout   state.Layout
+	resolver *registry.Resolver
+	inUse    func(ctx context.Context, img *Image) ([]User, error)
+}
+
+// User is a container that uses an image.
+type User struct {
+	ID      string
+	Running bool
+}
+
+// New makes a Service. The resolver may be nil where nothing is pulled.
+func New(client *ctrd.Client, layout state.Layout, resolver *registry.Resolver) *Service {
+	return &Service{client: client, layout: layout, resolver: resolver}
+}
+
+// SetInUse tells the service how to find the containers that use an image, so
+// that Remove can refuse and List can count. Without it no image is in use.
+func (s *Service) SetInUse(f func(ctx context.Context, img *Image) ([]User, error)) { s.inUse = f }
+
+func (s *Service) users(ctx context.Context, img *Image) ([]User, error) {
+	if s.inUse == nil {
+		return nil, nil
+	}
+	return s.inUse(ctx, img)
+}

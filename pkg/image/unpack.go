@@ -1,0 +1,112 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/containerd/containerd/v2/core/diff"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/core/unpack"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/semaphore"
+)
+
+// EnsureUnpacked unpacks an image's layers into a snapshotter, empty for the
+// client's own. It is meant for when the snapshot turned out to be missing:
+// images are unpacked when they arrive.
+func (s *Service) EnsureUnpacked(ctx context.Context, img *Image, snapshotter string) error {
+	if img.ChainID == "" {
+		return nil
+	}
+	if snapshotter == "" {
+		snapshotter = s.client.SnapshotterName()
+	}
+	ctx, done, err := s.client.Leased(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.unpackManifest(ctx, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: img.ManifestDigest}, snapshotter, nil)
+	if errdefs.IsNotFound(err) {
+		err = errorf(errdefs.ErrNotFound, "image %s lacks layers here: pull it again", img.ID())
+	}
+	return errors.Join(err, done(err != nil))
+}
+
+// unpackManifest unpacks the layers of a manifest that is in the content store.
+func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, snapshotter string, report reporter) error {
+	store := s.client.Content()
+	if desc.Size == 0 {
+		info, err := store.Info(ctx, desc.Digest)
+		if err != nil {
+			return err
+		}
+		desc.Size = info.Size
+	}
+	unpacker, err := s.unpacker(ctx, snapshotter, report)
+	if err != nil {
+		return err
+	}
+	handler := unpacker.Unpack(images.ChildrenHandler(store))
+	err = images.Dispatch(ctx, handler, nil, desc)
+	_, waitErr := unpacker.Wait()
+	return firstOf(waitErr, err)
+}
+
+// unpacker unpacks the layers of each configuration that passes through it,
+// several at a time where the snapshotter can join them afterwards.
+func (s *Service) unpacker(ctx context.Context, snapshotter string, report reporter) (*unpack.Unpacker, error) {
+	snapshots := s.client.Snapshots(snapshotter)
+	if snapshots == nil {
+		return nil, fmt.Errorf("snapshotter %s: %w", snapshotter, errdefs.ErrNotFound)
+	}
+	capabilities, err := s.client.SnapshotterCapabilities(ctx, snapshotter)
+	if err != nil {
+		capabilities = nil // an old or a small containerd: one layer after the other
+	}
+	return unpack.NewUnpacker(ctx, s.client.Content(),
+		unpack.WithUnpackPlatform(unpack.Platform{
+			Platform:                platforms.All,
+			SnapshotterKey:          snapshotter,
+			Snapshotter:             snapshots,
+			SnapshotterCapabilities: capabilities,
+			Applier:                 applier{s.client.Diff(), report},
+		}),
+		unpack.WithUnpackLimiter(semaphore.NewWeighted(int64(max(2, runtime.GOMAXPROCS(0))))),
+		unpack.WithFetchAllContent(),
+	)
+}
+
+// applier reports when a layer is being unpacked.
+type applier struct {
+	diff.Applier
+	report reporter
+}
+
+func (a applier) Apply(ctx context.Context, desc ocispec.Descriptor, mounts []mount.Mount, opts ...diff.ApplyOpt) (ocispec.Descriptor, error) {
+	a.report.layer(desc, Extracting, desc.Size)
+	applied, err := a.Applier.Apply(ctx, desc, mounts, opts...)
+	if err == nil {
+		a.report.layer(desc, Complete, desc.Size)
+	}
+	return applied, err
+}
+
+// firstOf is the first error that is not the echo of another's cancellation.
+func firstOf(errs ...error) error {
+	var cancelled error
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, context.Canceled) {
+			return err
+		}
+		cancelled = err
+	}
+	return cancelled
+}
