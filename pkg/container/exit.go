@@ -38,10 +38,13 @@ type Restart struct {
 func (s *Service) Finish(ctx context.Context, id string) (Restart, error) {
 	var again Restart
 	err := s.locked(ctx, id, func(c *Container) error {
-		if c.Running() {
+		switch {
+		case c.Running():
 			return nil
-		}
-		if !c.ended() {
+		case c.Status.State == container.StateRestarting: // decided before, by a process that left it to the monitor
+			again = Restart{Wanted: true, After: c.Status.Backoff}
+			return nil
+		case !c.ended():
 			return s.clearRemains(ctx, c)
 		}
 		if err := s.recordExit(ctx, c); err != nil {
@@ -172,16 +175,22 @@ func (s *Service) killTask(ctx context.Context, id string) (ctrd.Exit, error) {
 // may want the port; any other is left to the monitor, which calls Cleanup: the
 // kernel takes a tenth of a second for it.
 func (s *Service) release(ctx context.Context, c *Container) error {
-	if len(c.Status.Ports) > 0 {
-		if err := s.cfg.Networks.Detach(ctx, c.ID); err != nil {
-			return err
-		}
+	if err := s.releasePorts(ctx, c); err != nil {
+		return err
 	}
 	if c.HostConfig.AutoRemove {
 		return s.remove(ctx, c)
 	}
 	c.Status.Ports, c.Status.Networks = nil, nil
 	return s.saveStatus(ctx, c)
+}
+
+// releasePorts takes the network down now if ports are published.
+func (s *Service) releasePorts(ctx context.Context, c *Container) error {
+	if len(c.Status.Ports) == 0 {
+		return nil
+	}
+	return s.cfg.Networks.Detach(ctx, c.ID)
 }
 
 // Cleanup releases the network of a container that has ended or is gone. It does

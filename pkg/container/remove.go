@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/nerd-cli/nerd/pkg/monitor"
 )
 
 // Remove removes a container. With Force a running one is killed first, and the
@@ -24,6 +26,7 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 	if err != nil {
 		return err
 	}
+	detach := func(bool) error { return s.cfg.Networks.Detach(ctx, id) }
 	if c.Running() {
 		if !opts.Force {
 			return errorf(errdefs.ErrFailedPrecondition,
@@ -35,35 +38,43 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 		if err := s.kill(ctx, c); err != nil {
 			return err
 		}
-		s.drainForRemoval(ctx, c)
+		if mon := s.drained(ctx, c); mon != nil {
+			defer func() { _ = mon.Close() }()
+			detach = mon.Done
+		}
 	}
 	err = s.locked(ctx, id, func(c *Container) error {
 		if c.Running() {
 			return errorf(errdefs.ErrFailedPrecondition, "cannot remove container %q: it was started again meanwhile", "/"+c.Name)
 		}
-		return s.remove(ctx, c)
+		return errors.Join(s.releasePorts(ctx, c), s.remove(ctx, c))
 	})
-	return ignoreNotFound(err)
+	if err := ignoreNotFound(err); err != nil {
+		return err
+	}
+	return detach(true)
 }
 
-// drainForRemoval lets attached clients and `logs -f` see the last output, and
-// the monitor end, before the files go away. A monitor that is not there is not
-// started for it.
-func (s *Service) drainForRemoval(ctx context.Context, c *Container) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
+// drained lets attached clients and `logs -f` see the last output before the
+// files go away. The monitor it returns takes the network down afterwards; one
+// that is not there is not started for that.
+func (s *Service) drained(ctx context.Context, c *Container) *monitor.Client {
 	mon, err := s.dialRunningMonitor(ctx, c)
 	if err != nil {
-		return
+		return nil
 	}
-	defer func() { _ = mon.Close() }()
-	if mon.Watch(ctx) == nil {
-		_ = mon.Done(false)
+	wait, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if mon.Watch(wait) != nil {
+		_ = mon.Close()
+		return nil
 	}
+	return mon
 }
 
 // remove takes a container away that does not run: its task, the record (from
-// here on it does not exist), then what it held. The caller holds its lock.
+// here on it does not exist), then what it held but for the network. The caller
+// holds its lock.
 func (s *Service) remove(ctx context.Context, c *Container) error {
 	if c.Status.State != container.StateExited {
 		if _, err := s.killTask(ctx, c.ID); err != nil {
@@ -73,11 +84,7 @@ func (s *Service) remove(ctx context.Context, c *Container) error {
 	if err := s.store.Delete(ctx, c.ID); err != nil && !errdefs.IsNotFound(err) {
 		return err
 	}
-	errs := []error{s.removeSnapshot(ctx, c), s.dropLease(ctx, leaseID(c.Name))}
-	if len(c.Status.Ports) > 0 || c.Status.State != container.StateExited || c.Status.StoppedByHand {
-		errs = append(errs, s.cfg.Networks.Detach(ctx, c.ID))
-	}
-	return errors.Join(append(errs, s.discard(c.ID))...)
+	return errors.Join(s.removeSnapshot(ctx, c), s.dropLease(ctx, leaseID(c.Name)), s.discard(c.ID))
 }
 
 func (s *Service) removeSnapshot(ctx context.Context, c *Container) error {

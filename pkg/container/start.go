@@ -173,7 +173,9 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := run.mon.Started(pid); err != nil {
 		return fmt.Errorf("monitor of container %s: %w", c.Name, err)
 	}
-	run.prepare(ctx)
+	if err := run.prepare(ctx); err != nil {
+		return err
+	}
 	c.Status.State, c.Status.Process, c.Status.StartedAt = container.StateRunning, proc, now()
 	c.Status.ExitCode, c.Status.Error, c.Status.OOMKilled = 0, "", false
 	c.Status.Ports, c.Status.Networks = ports, att.Networks

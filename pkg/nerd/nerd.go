@@ -46,6 +46,9 @@ type Config struct {
 	CNIPath []string // folders of CNI plugins; empty: the engine's, then /opt/cni/bin and /usr/lib/cni
 	// HostsDirs are folders of hosts.toml files; empty: containerd's and Docker's.
 	HostsDirs []string
+	// DockerConfigDir holds Docker's config.json with the credentials; empty: none.
+	DockerConfigDir string
+	Insecure        []string // registries, "host" or "host:port", whose TLS is not verified
 	Runtime   container.Runtime
 }
 
@@ -83,7 +86,9 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		helper = []string{self}
 	}
 	c := &Client{Layout: layout, Managed: managed, ctrd: conn}
-	resolver := registry.New(registry.Config{HostsDirs: cfg.HostsDirs})
+	resolver := registry.New(registry.Config{
+		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
+	})
 	c.Images = image.New(conn, layout, resolver)
 	c.Networks = netutil.New(netutil.Config{Layout: layout, PluginDirs: pluginDirs(cfg, layout)})
 	c.Containers = container.New(container.Config{
@@ -91,7 +96,24 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
 		Monitor: monitorPath(cfg, layout), Helper: helper, Runtime: cfg.Runtime,
 	})
+	c.Images.SetInUse(c.imageUsers)
 	return c, nil
+}
+
+// imageUsers lists the containers made of an image.
+func (c *Client) imageUsers(ctx context.Context, img *image.Image) ([]image.User, error) {
+	running, stopped, err := c.Containers.InUse(ctx, img.ID())
+	if err != nil {
+		return nil, err
+	}
+	var users []image.User
+	for _, id := range running {
+		users = append(users, image.User{ID: id, Running: true})
+	}
+	for _, id := range stopped {
+		users = append(users, image.User{ID: id})
+	}
+	return users, nil
 }
 
 // Close ends the connection.
@@ -110,6 +132,13 @@ func (c *Client) ServerVersion(ctx context.Context) (version, revision string, e
 		err = errs.WithHint(fmt.Errorf("cannot reach containerd at %s", c.Address()), "start it, or run `nerd engine up` for nerd's own")
 	}
 	return version, revision, err
+}
+
+func hostsDirs(cfg Config) []string {
+	if len(cfg.HostsDirs) > 0 {
+		return cfg.HostsDirs
+	}
+	return []string{"/etc/containerd/certs.d", "/etc/docker/certs.d"}
 }
 
 func pluginDirs(cfg Config, l state.Layout) []string {
