@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +28,7 @@ func (e *environment) sweep(vars []string, name string) {
 	if e.target == "docker" {
 		lists = [][]string{
 			{"ps", "-aq", "--filter", "label=nerd.e2e=" + name},
-			{"ps", "-aq", "--filter", "name=" + name},
+			{"ps", "-aq", "--filter", "name=" + name + "-"},
 		}
 		images = [][]string{
 			{"images", "-aq", "--filter", "label=nerd.e2e=" + name},
@@ -35,15 +36,19 @@ func (e *environment) sweep(vars []string, name string) {
 			{"images", "-aq", "--filter", "reference=127.0.0.1:*/" + name + "/*"},
 		}
 	}
+	e.remove(vars, []string{"rm", "-f", "-v"}, lists)
+	e.remove(vars, []string{"rmi", "-f"}, images)
+}
+
+// remove runs a command on whatever the lists name.
+func (e *environment) remove(vars, command []string, lists [][]string) {
+	var ids []string
 	for _, list := range lists {
-		if ids := e.lines(vars, list...); len(ids) > 0 {
-			e.lines(vars, append([]string{"rm", "-f", "-v"}, ids...)...)
-		}
+		ids = append(ids, e.lines(vars, list...)...)
 	}
-	for _, list := range images {
-		if ids := e.lines(vars, list...); len(ids) > 0 {
-			e.lines(vars, append([]string{"rmi", "-f"}, ids...)...)
-		}
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); len(ids) > 0 {
+		e.lines(vars, append(command, ids...)...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,14 +29,14 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //
 //	[!] nerd ARGS...                    the target
 //	status CODE PROGRAM ARGS...         runs it and wants this exit code
-//	fails CODE REGEXP PROGRAM ARGS...   wants this exit code and a message that matches; with
-//	                                    nerd it is one line, and nothing is on stdout
+//	fails CODE REGEXP PROGRAM ARGS...   wants this exit code and a message that matches, in
+//	                                    any case; with nerd it is one line, and stdout is empty
 //	[!] until [-stdout RE] PROGRAM ...  repeats it until it succeeds (fails) and matches
 //	httpget URL REGEXP                  repeats a request until the answer matches
 //	json FILE PATH WANT                 compares a value, such as 0.State.ExitCode
 //	setenv NAME FILE                    sets a variable to a file's (or stdout's) text
 //	image KIND                          loads app as $APP or config as $CFG
-//	archive KIND FILE                   writes an image as an archive that can be loaded
+//	archive KIND FILE                   writes an image as an archive that can be loaded (rootfs: imported)
 //	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
 //	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
 //	killmonitor ID                      kills nerd's companion of a container
@@ -45,14 +46,14 @@ func commands(e *environment) map[string]command {
 		"nerd":        cmdNerd,
 		"status":      cmdStatus,
 		"fails":       e.cmdFails,
-		"until":       cmdUntil,
+		"until":       e.cmdUntil,
 		"httpget":     cmdHTTPGet,
 		"json":        cmdJSON,
 		"setenv":      cmdSetenv,
 		"image":       e.cmdImage,
 		"archive":     e.cmdArchive,
 		"registry":    e.cmdRegistry,
-		"pty":         cmdPTY,
+		"pty":         e.cmdPTY,
 		"killmonitor": cmdKillMonitor,
 		"noprocess":   cmdNoProcess,
 	}
@@ -106,7 +107,7 @@ func (e *environment) cmdFails(ts *testscript.TestScript, neg bool, args []strin
 		ts.Fatalf("a failure wrote to stdout: %q", out)
 	}
 	message := ts.ReadFile("stderr")
-	if !compile(ts, args[1]).MatchString(message) {
+	if !compile(ts, "(?i)"+args[1]).MatchString(message) {
 		ts.Fatalf("the message does not match %s: %q", args[1], message)
 	}
 	if e.target == "nerd" && (strings.Count(message, "\n") != 1 || !strings.HasSuffix(message, "\n")) {
@@ -120,24 +121,50 @@ func compile(ts *testscript.TestScript, expr string) *regexp.Regexp {
 	return re
 }
 
-func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
-	match := regexp.MustCompile("")
+func (e *environment) cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	match := compile(ts, "")
 	if len(args) > 2 && args[0] == "-stdout" {
 		match, args = compile(ts, args[1]), args[2:]
 	}
 	need(ts, len(args) > 0, "until [-stdout REGEXP] PROGRAM ARGS...")
-	ts.Check(poll(patience, func() error {
-		err := ts.Exec(args[0], args[1:]...)
+	var stdout, stderr bytes.Buffer
+	err := poll(patience, func() error {
+		stdout.Reset()
+		stderr.Reset()
+		cmd := e.program(ts, args[0], args[1:]...)
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
 		switch {
 		case neg && err == nil:
 			return errors.New("it still succeeds")
 		case neg:
 			return nil
-		case err == nil && !match.MatchString(ts.ReadFile("stdout")):
+		case err == nil && !match.Match(stdout.Bytes()):
 			return fmt.Errorf("stdout still does not match %s", match)
 		}
 		return err
-	}))
+	})
+	// Only the last attempt is shown.
+	fmt.Fprint(ts.Stdout(), stdout.String())
+	fmt.Fprint(ts.Stderr(), stderr.String())
+	ts.Check(err)
+}
+
+// program is a command in the folder and with the variables of a script.
+func (e *environment) program(ts *testscript.TestScript, name string, args ...string) *exec.Cmd {
+	if name == "nerd" {
+		name = e.bin
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, key := range append([]string{
+		"PATH", "HOME", "WORK", "TMPDIR", "NERD_NAMESPACE", "NAME", "IMG", "APP", "CFG", "PORT", "PORT2", "PORT3", "HOSTIP", "REGISTRY", "ID", "LOG",
+	}, e.pass...) {
+		if v := ts.Getenv(key); v != "" {
+			cmd.Env = append(cmd.Env, key+"="+v)
+		}
+	}
+	return cmd
 }
 
 func cmdHTTPGet(ts *testscript.TestScript, neg bool, args []string) {
@@ -192,20 +219,9 @@ func cmdSetenv(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
-// vars are the variables of a script that the target needs.
-func (e *environment) vars(ts *testscript.TestScript) []string {
-	var vars []string
-	for _, key := range append([]string{"PATH", "HOME", "NERD_NAMESPACE"}, e.pass...) {
-		if v := ts.Getenv(key); v != "" {
-			vars = append(vars, key+"="+v)
-		}
-	}
-	return vars
-}
-
 func (e *environment) cmdImage(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, !neg && len(args) == 1, "image app|config")
-	ref, err := e.load(e.vars(ts), ts.Getenv("NAME"), args[0])
+	ref, err := e.load(e.program(ts, "nerd").Env, ts.Getenv("NAME"), args[0])
 	ts.Check(err)
 	ts.Setenv(map[string]string{"busybox": "IMG", "app": "APP", "config": "CFG"}[args[0]], ref)
 }

@@ -30,9 +30,9 @@ type environment struct {
 	dir    string   // folder of this run: the link to the target, archives
 	pass   []string // variables of the caller that scripts get too
 
-	busybox, config, app []testimage.File
-	registries           map[bool]*registry // by whether it asks for a password
-	registryLock         sync.Mutex
+	busybox, app []testimage.File
+	registries   map[bool]*registry // by whether it asks for a password
+	registryLock sync.Mutex
 }
 
 // newEnvironment looks for the target. A reason means that nothing can be run
@@ -128,8 +128,11 @@ func (e *environment) run(m *testing.M) int {
 	return code
 }
 
-// namespace is the containerd namespace, and the prefix of all names, of one script.
-func (e *environment) namespace(script string) string { return "e2e-" + e.id + "-" + script }
+// namespace is the containerd namespace, and the prefix of all names, of one
+// script. No script's prefix, with the hyphen after it, begins another's.
+func (e *environment) namespace(script string) string {
+	return "e2e-" + e.id + "-" + strings.ReplaceAll(script, "-", "")
+}
 
 // setup gives a script its own namespace, names, ports and image.
 func (e *environment) setup(env *testscript.Env) error {
@@ -184,9 +187,18 @@ func (e *environment) load(vars []string, name, kind string) (string, error) {
 	return ref, nil
 }
 
-// archive writes one of the images as a tar and returns its path and reference.
+// archive writes one of the images as a tar and returns its path and reference;
+// rootfs is the bare files of busybox.
 func (e *environment) archive(name, kind string) (path, ref string, err error) {
 	ref = "localhost/" + name + "/" + kind + ":1"
+	path = filepath.Join(e.dir, name+"-"+kind+".tar")
+	var buf bytes.Buffer
+	if kind == "rootfs" {
+		if err := testimage.Rootfs(&buf, e.busybox); err != nil {
+			return "", "", err
+		}
+		return path, "", os.WriteFile(path, buf.Bytes(), 0o600)
+	}
 	img := testimage.Image{Refs: []string{ref}, Files: e.busybox}
 	img.Config.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	img.Config.Labels = map[string]string{"nerd.e2e": name}
@@ -207,8 +219,6 @@ func (e *environment) archive(name, kind string) (path, ref string, err error) {
 	default:
 		return "", "", fmt.Errorf("there is no image %q: busybox, app, config", kind)
 	}
-	path = filepath.Join(e.dir, name+"-"+kind+".tar")
-	var buf bytes.Buffer
 	if err := testimage.Write(&buf, img); err != nil {
 		return "", "", err
 	}

@@ -28,7 +28,7 @@ import (
 //	exit CODE       waits until it has ended with this code
 //
 // All that the terminal showed is stdout afterwards.
-func cmdPTY(ts *testscript.TestScript, neg bool, args []string) {
+func (e *environment) cmdPTY(ts *testscript.TestScript, neg bool, args []string) {
 	size := "24x80"
 	if len(args) > 2 && args[0] == "-size" {
 		size, args = args[1], args[2:]
@@ -36,14 +36,8 @@ func cmdPTY(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, !neg && len(args) >= 2, "pty [-size ROWSxCOLS] FILE PROGRAM ARGS...")
 	ws, err := parseSize(size)
 	ts.Check(err)
-	path, err := exec.LookPath(args[1])
-	if args[1] == "nerd" {
-		path, err = suite.bin, nil
-	}
-	ts.Check(err)
-	cmd := exec.Command(path, args[2:]...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(suite.vars(ts), "TERM=xterm")
+	cmd := e.program(ts, args[1], args[2:]...)
+	cmd.Env = append(cmd.Env, "TERM=xterm")
 	f, err := pty.StartWithSize(cmd, ws)
 	ts.Check(err)
 	t := newTerminal(cmd, f)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const usage = `usage: app serve PORT | signals | spam LINES [WIDTH] | tick | hold MIB | status KEY`
+const usage = `usage: app serve PORT | signals | spam LINES [WIDTH] | tick [MS] | hold MIB | status KEY`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -43,7 +43,7 @@ func run(args []string) error {
 	case "spam":
 		return spam(arg(1, 1000), arg(2, 60))
 	case "tick":
-		return tick()
+		return tick(time.Duration(arg(1, 5)) * time.Millisecond)
 	case "hold":
 		return hold(arg(1, 8))
 	case "status":
@@ -92,8 +92,8 @@ func spam(lines, width int) error {
 	return errs.Flush()
 }
 
-// tick writes a counted line every 5 ms until SIGTERM, and then a last one.
-func tick() error {
+// tick writes a counted line at intervals until SIGTERM, and then a last one.
+func tick(every time.Duration) error {
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, syscall.SIGTERM)
 	for i := 0; ; i++ {
@@ -101,7 +101,7 @@ func tick() error {
 		case <-ch:
 			fmt.Println("last", i)
 			return nil
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(every):
 			fmt.Println("tick", i)
 		}
 	}
