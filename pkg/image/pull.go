@@ -1,0 +1,208 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/nerd-cli/nerd/pkg/registry"
+)
+
+// maxDownloads is how many blobs are fetched at a time, Docker's default.
+const maxDownloads = 3
+
+// PullOptions says what Pull fetches.
+type PullOptions struct {
+	// Platform to fetch; nil: this machine's, or the best that runs on it.
+	Platform *ocispec.Platform
+	// Progress receives events, from several goroutines. Nil: none.
+	Progress func(Event)
+}
+
+// Pulled is what Pull got.
+type Pulled struct {
+	Name   string        // full reference
+	Digest digest.Digest // of the target, as the registry gives it
+	New    bool          // false: the name had that target already
+	Image  *Image
+}
+
+// Pull fetches an image by tag or by digest and unpacks it while it arrives. The
+// name is set last, so a failed pull changes nothing; what arrived whole before
+// a failure is found again by a pull that follows soon.
+func (s *Service) Pull(ctx context.Context, ref string, opts PullOptions) (*Pulled, error) {
+	named, err := parseNamed(ref)
+	if err != nil {
+		return nil, err
+	}
+	if s.resolver == nil {
+		return nil, fmt.Errorf("no registry is configured: %w", errdefs.ErrFailedPrecondition)
+	}
+	leased, done, err := s.client.Leased(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pulled, err := s.pull(leased, named, opts)
+	return pulled, errors.Join(err, done(false))
+}
+
+func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOptions) (*Pulled, error) {
+	name := storeName(named)
+	remote := s.resolver.Remote(ctx)
+	resolved, target, err := remote.Resolve(ctx, name)
+	if err != nil {
+		return nil, registry.Explain(named, err)
+	}
+	if err := guard(target); err != nil {
+		return nil, err
+	}
+	if target.MediaType == images.MediaTypeDockerSchema1Manifest {
+		return nil, errorf(errdefs.ErrInvalidArgument, "%s is in the image format of Docker before 1.10, which is no longer supported: push it anew from a current Docker", reference.FamiliarString(named))
+	}
+	fetcher, err := remote.Fetcher(ctx, resolved)
+	if err != nil {
+		return nil, registry.Explain(named, err)
+	}
+	if err := s.fetch(ctx, named, target, fetcher, opts); err != nil {
+		return nil, err
+	}
+	s.forget(target.Digest)
+	f, err := s.facts(ctx, target, opts.Platform)
+	if err != nil {
+		return nil, mismatch(named, err, opts.Platform)
+	}
+	before, err := s.setRecord(ctx, name, target)
+	if err != nil {
+		return nil, err
+	}
+	return &Pulled{
+		Name: name, Digest: target.Digest, New: before != target.Digest, Image: f.image(name, target),
+	}, s.dropDangling(ctx, target.Digest)
+}
+
+// fetch brings what target needs for the platform into the content store, and
+// its layers into the snapshotter.
+func (s *Service) fetch(ctx context.Context, named reference.Named, target ocispec.Descriptor, fetcher remotes.Fetcher, opts PullOptions) error {
+	matcher := platforms.Default()
+	if opts.Platform != nil {
+		matcher = platforms.Only(platforms.Normalize(*opts.Platform))
+	}
+	store := s.client.Content()
+	children := images.SetChildrenLabels(store, images.ChildrenHandler(store))
+	children = images.LimitManifests(images.FilterPlatforms(children, matcher), matcher, 1)
+	source, err := docker.AppendDistributionSourceLabel(store, named.String())
+	if err != nil {
+		return err
+	}
+	report := reporter(opts.Progress)
+	handler := images.Handlers(
+		images.HandlerFunc(func(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+			return nil, guard(desc)
+		}),
+		s.fetchHandler(fetcher, report),
+		announce(children, report),
+		source,
+	)
+	unpacker, err := s.unpacker(ctx, s.client.SnapshotterName(), report)
+	if err != nil {
+		return err
+	}
+	err = images.Dispatch(ctx, unpacker.Unpack(handler), nil, target)
+	_, waitErr := unpacker.Wait()
+	if err = firstOf(waitErr, err); err == nil {
+		return nil
+	}
+	if opts.Platform != nil || images.IsIndexType(target.MediaType) {
+		if e := s.noMatch(ctx, named, target, matcher, opts.Platform); e != nil {
+			return e
+		}
+	}
+	return registry.Explain(named, err)
+}
+
+// fetchHandler fetches one blob, reporting layers as they come.
+func (s *Service) fetchHandler(fetcher remotes.Fetcher, report reporter) images.HandlerFunc {
+	store := s.client.Content()
+	slots := semaphore.NewWeighted(maxDownloads)
+	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if err := slots.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
+		defer slots.Release(1)
+		fetched := false
+		from := fetcherFunc(func(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+			fetched = true
+			report.layer(desc, Downloading, 0)
+			rc, err := fetcher.Fetch(ctx, desc)
+			if err != nil {
+				return nil, err
+			}
+			return count(rc, desc, report), nil
+		})
+		if err := remotes.Fetch(ctx, store, from, desc); err != nil && !errdefs.IsAlreadyExists(err) {
+			return nil, err
+		}
+		phase := Exists
+		if fetched {
+			phase = Downloaded
+		}
+		report.layer(desc, phase, desc.Size)
+		return nil, nil
+	}
+}
+
+type fetcherFunc func(context.Context, ocispec.Descriptor) (io.ReadCloser, error)
+
+func (f fetcherFunc) Fetch(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+	return f(ctx, desc)
+}
+
+// announce reports the layers of a manifest before the first one is fetched, so
+// that a display shows them all, in order.
+func announce(next images.HandlerFunc, report reporter) images.HandlerFunc {
+	return func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		children, err := next(ctx, desc)
+		for _, c := range children {
+			report.layer(c, Waiting, 0)
+		}
+		return children, err
+	}
+}
+
+// noMatch is the error for an index without a manifest for the platform; nil if
+// it has one or cannot be read.
+func (s *Service) noMatch(ctx context.Context, named reference.Named, target ocispec.Descriptor, matcher platforms.MatchComparer, want *ocispec.Platform) error {
+	var index ocispec.Index
+	if !images.IsIndexType(target.MediaType) || readJSON(ctx, s.client.Content(), target, &index) != nil {
+		return nil
+	}
+	for _, m := range index.Manifests {
+		if m.Platform == nil || matcher.Match(*m.Platform) {
+			return nil
+		}
+	}
+	spec := platforms.DefaultSpec()
+	if want != nil {
+		spec = *want
+	}
+	return errorf(errdefs.ErrNotFound, "no matching manifest for %s in the manifest list entries of %s", platforms.Format(spec), reference.FamiliarString(named))
+}
+
+// mismatch words a platform that a single-platform image does not have.
+func mismatch(named reference.Named, err error, want *ocispec.Platform) error {
+	if want == nil || !errdefs.IsNotFound(err) {
+		return err
+	}
+	return errorf(errdefs.ErrNotFound, "%s: %v", reference.FamiliarString(named), err)
+}

@@ -1,0 +1,149 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/image"
+	digest "github.com/opencontainers/go-digest"
+)
+
+// RemoveOptions says how an image is removed.
+type RemoveOptions struct {
+	// Force removes all names of an image given by its id, and the image although
+	// stopped containers use it.
+	Force bool
+}
+
+// Remove removes a name, or by an id the image, as `docker rmi` does: the image
+// goes with its last name, and its content unless something else needs it. The
+// results are Docker's "Untagged" and "Deleted" lines, in order. An image that a
+// container uses is Conflict (FailedPrecondition).
+func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]image.DeleteResponse, error) {
+	records, err := s.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	ctx = s.client.Context(ctx)
+	parsed, err := ParseRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	target := records[0].Target
+	all, err := s.client.Images().List(ctx, "target.digest=="+target.Digest.String())
+	if err != nil {
+		return nil, err
+	}
+	all = sorted(all)
+	byName := parsed.named != nil && sameName(records[0].Name, parsed.named)
+	if byName && len(named(all)) > 1 {
+		return s.untag(ctx, records[0])
+	}
+	if err := s.removable(ctx, ref, all, byName, opts); err != nil {
+		return nil, err
+	}
+	return s.removeAll(ctx, target.Digest, all)
+}
+
+// untag removes one of several names.
+func (s *Service) untag(ctx context.Context, record images.Image) ([]image.DeleteResponse, error) {
+	if err := s.client.Images().Delete(ctx, record.Name); err != nil && !errdefs.IsNotFound(err) {
+		return nil, err
+	}
+	return []image.DeleteResponse{{Untagged: Familiar(record.Name)}}, nil
+}
+
+// removable applies Docker's rules: an id that has names in more than one
+// repository needs force, a running container always forbids, a stopped one
+// without force.
+func (s *Service) removable(ctx context.Context, ref string, all []images.Image, byName bool, opts RemoveOptions) error {
+	id := shortID(all[0].Target.Digest)
+	if !byName && !opts.Force && len(repositories(all)) > 1 {
+		return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", id)
+	}
+	f, err := s.facts(ctx, all[0].Target, nil)
+	if err != nil {
+		return nil // its content is broken or gone: nothing can run from it
+	}
+	name := all[0].Name
+	users, err := s.users(ctx, f.image(name, all[0].Target))
+	if err != nil {
+		return err
+	}
+	what := id
+	if byName {
+		what = ref
+	}
+	for _, u := range users {
+		if u.Running {
+			return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to %s (cannot be forced) - image is being used by running container %.12s", deletion(what, byName), u.ID)
+		}
+	}
+	if len(users) > 0 && !opts.Force {
+		return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to %s (must be forced) - %s container %.12s", deletion(what, byName), usage(byName), users[0].ID)
+	}
+	return nil
+}
+
+func deletion(what string, byName bool) string {
+	if byName {
+		return fmt.Sprintf("remove repository reference %q", what)
+	}
+	return "delete " + what
+}
+
+func usage(byName bool) string {
+	if byName {
+		return "container is using its referenced image,"
+	}
+	return "image is being used by stopped"
+}
+
+// removeAll removes every record of a target, the last one waiting until the
+// content is gone.
+func (s *Service) removeAll(ctx context.Context, target digest.Digest, all []images.Image) ([]image.DeleteResponse, error) {
+	var done []image.DeleteResponse
+	for i, r := range all {
+		var opts []images.DeleteOpt
+		if i == len(all)-1 {
+			opts = append(opts, images.SynchronousDelete())
+		}
+		if err := s.client.Images().Delete(ctx, r.Name, opts...); err != nil && !errdefs.IsNotFound(err) {
+			return done, err
+		}
+		if !isDangling(r.Name) {
+			done = append(done, image.DeleteResponse{Untagged: Familiar(r.Name)})
+		}
+	}
+	s.forget(target)
+	return append(done, image.DeleteResponse{Deleted: target.String()}), nil
+}
+
+// named are the records that have a real name.
+func named(all []images.Image) []images.Image {
+	return slices.DeleteFunc(slices.Clone(all), func(i images.Image) bool { return isDangling(i.Name) })
+}
+
+// repositories are the distinct repositories among the names.
+func repositories(all []images.Image) []string {
+	var found []string
+	for _, r := range named(all) {
+		ref, err := reference.ParseNormalizedNamed(r.Name)
+		if err == nil && !slices.Contains(found, ref.Name()) {
+			found = append(found, ref.Name())
+		}
+	}
+	return found
+}
+
+// shortID is an id as Docker prints it in messages and tables.
+func shortID(d digest.Digest) string {
+	if enc := d.Encoded(); len(enc) > 12 {
+		return enc[:12]
+	}
+	return d.String()
+}
