@@ -28,6 +28,7 @@ const (
 type Network struct {
 	Name     string
 	ID       string // 64 hex digits, derived from the name
+	CNIName  string // as plugins know it: part of their comments and of the folder of leases
 	Driver   string // bridge, host, null; another CNI plugin's type for a foreign conflist
 	Created  time.Time
 	Subnets  []Subnet
@@ -45,8 +46,9 @@ type Subnet struct {
 
 // PublishedPort is one host port that leads to one container port.
 type PublishedPort struct {
-	HostIP        netip.Addr         `json:"hostIP,omitzero"` // zero: every address
-	HostPort      uint16             `json:"hostPort"`        // 0: one is chosen when it is reserved
+	HostIP        netip.Addr         `json:"hostIP,omitzero"`       // zero: every address
+	HostPort      uint16             `json:"hostPort"`              // 0: one is chosen when it is reserved
+	HostPortEnd   uint16             `json:"hostPortEnd,omitempty"` // set: the first free port from HostPort to here is taken
 	ContainerPort uint16             `json:"containerPort"`
 	Protocol      network.IPProtocol `json:"protocol"` // tcp, udp, sctp
 }

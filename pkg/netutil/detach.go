@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/containernetworking/cni/libcni"
 
@@ -63,13 +64,24 @@ func (s *Service) leave(ctx context.Context, rec *record) error {
 		if err != nil && i == 0 && len(rec.Ports) > 0 {
 			kept = append(kept, j)
 			failed = append(failed, fmt.Errorf("leaving network %s: %s", j.Network.Name, cniMessage(err)))
+			continue
+		}
+		if err != nil {
+			failed = append(failed, removeIfThere(s.resultFile(rec.ID, &j)))
 		}
 	}
-	rec.Joined = kept
-	if len(failed) == 0 {
+	if rec.Joined = kept; len(kept) == 0 {
 		rec.Ports = nil
 	}
 	return errors.Join(append(failed, s.save(rec))...)
+}
+
+// resultDir is where libcni keeps the results of ADD for DEL to read.
+func (s *Service) resultDir() string { return filepath.Join(s.cfg.Layout.Run, "cni", "results") }
+
+// resultFile is the one of an endpoint, which libcni removes only if DEL succeeds.
+func (s *Service) resultFile(id string, j *joined) string {
+	return filepath.Join(s.resultDir(), j.Network.CNIName+"-"+id+"-"+j.IfName)
 }
 
 func (s *Service) del(ctx context.Context, rec *record, j *joined) error {
@@ -94,35 +106,24 @@ func (s *Service) del(ctx context.Context, rec *record, j *joined) error {
 }
 
 // leaveUnrecorded runs CNI DEL for every network on which the container holds an
-// address. It passes a mapping so that portmap runs: that removes all rules of the
-// container whatever it is told.
+// address.
 func (s *Service) leaveUnrecorded(ctx context.Context, id string) error {
 	networks, err := s.Networks(ctx)
 	if err != nil {
 		return err
 	}
-	rec := &record{ID: id}
 	for i := range networks {
 		n := &networks[i]
 		if n.Conflist == nil {
 			continue
 		}
-		list, err := n.chain(n.Firewall != "")
-		if err != nil {
-			continue // a broken foreign conflist never wired anything
-		}
-		leases, err := s.leasesOf(list.Name, id)
-		if err != nil {
-			return err
-		}
-		caps, err := capabilities(Endpoint{}, []PublishedPort{{HostPort: 1, ContainerPort: 1}})
+		leases, err := s.leasesOf(n.CNIName, id)
 		if err != nil {
 			return err
 		}
 		for _, l := range leases {
-			j := joined{Network: *n, IfName: l.ifName, List: list.Bytes, Caps: caps}
-			if err := s.del(ctx, rec, &j); err != nil {
-				return fmt.Errorf("leaving network %s: %s", n.Name, cniMessage(err))
+			if err := s.delUnrecorded(ctx, n, id, l.ifName); err != nil {
+				return err
 			}
 		}
 	}

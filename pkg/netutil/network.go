@@ -121,7 +121,7 @@ func (s *Service) newDefault(ctx context.Context) (*Network, error) {
 			"remove unused networks or routes")
 	}
 	n := &Network{
-		Name: NetworkBridge, Driver: "bridge", Created: time.Now().UTC(), Bridge: s.defaultBridge(), Firewall: backend,
+		Name: NetworkBridge, CNIName: s.cniName(NetworkBridge), Driver: "bridge", Created: time.Now().UTC(), Bridge: s.defaultBridge(), Firewall: backend,
 		Subnets: []Subnet{{Subnet: subnet, Gateway: subnet.Addr().Next()}},
 	}
 	data, err := s.bridgeConflist(n)
@@ -186,7 +186,8 @@ type meta struct {
 // knows what the first plugin tells.
 func parseNetwork(name string, data []byte) (*Network, error) {
 	var doc struct {
-		Nerd    *meta `json:"nerd"`
+		Name    string `json:"name"`
+		Nerd    *meta  `json:"nerd"`
 		Plugins []struct {
 			Type   string `json:"type"`
 			Bridge string `json:"bridge"`
@@ -198,7 +199,7 @@ func parseNetwork(name string, data []byte) (*Network, error) {
 	if len(doc.Plugins) == 0 {
 		return nil, errors.New("it names no plugin")
 	}
-	n := &Network{Name: name, ID: hash("network", name), Conflist: data}
+	n := &Network{Name: name, ID: hash("network", name), CNIName: doc.Name, Conflist: data}
 	if m := doc.Nerd; m != nil {
 		n.Driver, n.Created, n.Firewall, n.Subnets, n.Bridge, n.Labels = m.Driver, m.Created, m.Firewall, m.Subnets, m.Bridge, m.Labels
 		return n, nil
@@ -227,7 +228,7 @@ func (s *Service) bridgeConflist(n *Network) ([]byte, error) {
 	}
 	return json.MarshalIndent(map[string]any{
 		"cniVersion": "1.0.0",
-		"name":       s.cniName(n.Name),
+		"name":       n.CNIName,
 		"nerd": meta{
 			Name: n.Name, Driver: n.Driver, Created: n.Created, Firewall: n.Firewall,
 			Subnets: n.Subnets, Bridge: n.Bridge, Labels: n.Labels,

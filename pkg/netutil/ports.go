@@ -131,7 +131,7 @@ func (s *Service) ReservePorts(ctx context.Context, name, id string, ports []Pub
 // reserve takes one port. The lock makes two reservations of the same port take
 // turns: while both are on their way each could make the other fail.
 func (s *Service) reserve(ctx context.Context, id string, p PublishedPort) (got PublishedPort, files []*os.File, err error) {
-	p.Protocol = p.protocol()
+	p.Protocol, p.HostIP = p.protocol(), p.HostIP.Unmap()
 	if p.HostPort == 0 {
 		return s.reserveAny(ctx, p)
 	}

@@ -42,6 +42,9 @@ func (r nftRules) script(all []*Network) string {
 		fmt.Fprintf(&out, "    iifname %q accept\n", b)
 		fmt.Fprintf(&input, "    iifname %q ct state established,related accept\n    iifname %q ct status dnat accept\n", b, b)
 		fmt.Fprintf(&input, "    iifname %q ip daddr 127.0.0.0/8 drop\n    iifname %q ip6 daddr ::1 drop\n", b, b)
+		// A neighbour that comes through a published port has to get its answer
+		// the same way back, not straight over the bridge.
+		fmt.Fprintf(&nat, "    iifname %q oifname %q ct status dnat masquerade\n", b, b)
 		for _, s := range n.Subnets {
 			kind := "ip"
 			if s.Subnet.Addr().Is6() {

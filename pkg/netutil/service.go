@@ -32,9 +32,10 @@ type Config struct {
 	// overlaps nothing on the host is taken. Empty: Docker's pools.
 	Subnets []netip.Prefix
 
-	// Live tells whether a container is running or about to run. It is asked
-	// only when an address or a port has run out. Nil: whoever has a record
-	// counts as live, unless its processes are all gone.
+	// Live tells whether a container runs, is about to, or is to be restarted.
+	// It is asked only when addresses run out or a port is claimed by the record
+	// of a container whose processes are gone. Nil: every container with a
+	// record keeps its addresses until Detach or Repair.
 	Live func(ctx context.Context, id string) (bool, error)
 
 	// Exec runs the plugins. Nil: as processes.
@@ -75,7 +76,10 @@ type host interface {
 	ready(ctx context.Context, n *Network, rs ruleSet) (bool, error)           // whether the bridge and its rules are there
 	prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error // make them
 	taken() ([]netip.Prefix, error)                                            // every range the host routes or is in
-	firewall(ctx context.Context) (string, error)                              // iptables or nftables
+	orphans(networks []*Network, netnsDir string) ([]string, error)            // interfaces of no container
+	deleteLink(name string) error
+	portRules(ctx context.Context, networks []*Network) ([]portRule, error)
+	firewall(ctx context.Context) (string, error) // iptables or nftables
 }
 
 // lock serialises everything done for one container.
