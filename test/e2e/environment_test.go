@@ -115,6 +115,10 @@ func (e *environment) prepare() error {
 
 // run runs the tests between two looks at the machine.
 func (e *environment) run(m *testing.M) int {
+	if err := e.warm(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
 	before := e.snapshot()
 	code := m.Run()
 	e.stopRegistries()
@@ -126,6 +130,28 @@ func (e *environment) run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 	}
 	return code
+}
+
+// warm runs a first container, so that the engine is up and what stays on
+// purpose, such as the bridge and its rules, is there before the first look.
+func (e *environment) warm() error {
+	name := e.namespace("warm")
+	vars := append(os.Environ(), "NERD_NAMESPACE="+name)
+	ref, err := e.load(vars, name, "busybox")
+	if err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(e.bin, "run", "--rm", "-p", port+":80", ref, "true")
+	cmd.Env = vars
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the first container fails: %w\n%s", err, out)
+	}
+	e.sweep(vars, name)
+	return nil
 }
 
 // namespace is the containerd namespace, and the prefix of all names, of one

@@ -1,7 +1,14 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,21 +17,138 @@ import (
 // a container could leave behind.
 type machine map[string]bool
 
+func (m machine) add(kind string, lines ...string) {
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); line != "" {
+			m[kind+": "+line] = true
+		}
+	}
+}
+
 // snapshot looks at the machine.
 func (e *environment) snapshot() machine {
 	found := machine{}
-	add := func(kind string, lines ...string) {
-		for _, line := range lines {
-			if line = strings.TrimSpace(line); line != "" {
-				found[kind+": "+line] = true
+	if e.target == "docker" {
+		found.add("container", e.lines(nil, "ps", "-aq", "--filter", "name=e2e-"+e.id)...)
+		found.add("image", e.lines(nil, "images", "-q", "--filter", "reference=localhost/e2e-"+e.id+"*/*")...)
+		return found
+	}
+	run, data := root("NERD_RUN_ROOT", "/run/nerd"), root("NERD_DATA_ROOT", "/var/lib/nerd")
+	for _, dir := range []string{"netns", "ipam", "ports", "net"} {
+		found.addFiles(filepath.Join(run, dir))
+	}
+	for _, dir := range []string{run, data} {
+		matches, err := filepath.Glob(filepath.Join(dir, "e2e-*", "containers", "*"))
+		found.add("folder", matches...)
+		found.addError(err)
+	}
+	found.addProcesses("e2e-" + e.id)
+	found.addLinks()
+	found.addMounts(run, data, "/e2e-"+e.id)
+	found.addRules("iptables-save")
+	found.addRules("ip6tables-save")
+	found.addRules("nft", "list", "ruleset")
+	found.addCgroups()
+	found.addError(e.addContainerd(found))
+	return found
+}
+
+// root is one of nerd's folders.
+func root(env, otherwise string) string {
+	if v := os.Getenv(env); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// addError makes a look that failed visible as something that is left.
+func (m machine) addError(err error) {
+	if err != nil {
+		m.add("error", err.Error())
+	}
+}
+
+// bookkeeping are the files of host-local and of locks that stay.
+var bookkeeping = []string{"lock", "last_reserved_ip"}
+
+// addFiles adds the files below dir.
+func (m machine) addFiles(dir string) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if !slices.ContainsFunc(bookkeeping, func(s string) bool { return strings.Contains(d.Name(), s) }) {
+			m.add("file", path)
+		}
+		return nil
+	})
+	m.addError(err)
+}
+
+// addProcesses adds what runs on behalf of a namespace that begins with prefix.
+func (m machine) addProcesses(prefix string) {
+	for _, pid := range processes(func(cmdline, _ string) bool { return strings.Contains(cmdline, prefix) }) {
+		cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil {
+			m.add("process", strings.ReplaceAll(string(cmdline), "\x00", " "))
+		}
+	}
+}
+
+// addLinks adds the ends of veth pairs.
+func (m machine) addLinks() {
+	links, err := net.Interfaces()
+	m.addError(err)
+	for _, link := range links {
+		if strings.HasPrefix(link.Name, "veth") {
+			m.add("link", link.Name)
+		}
+	}
+}
+
+// addMounts adds the mount points whose path holds one of the parts.
+func (m machine) addMounts(parts ...string) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	m.addError(err)
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) > 4 && slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(fields[4], p) }) {
+			m.add("mount", fields[4])
+		}
+	}
+}
+
+// addRules adds the firewall rules that a program lists.
+func (m machine) addRules(name string, args ...string) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return // without the program there are no such rules
+	}
+	out, err := exec.Command(path, args...).Output()
+	m.addError(err)
+	counters := regexp.MustCompile(`\[\d+:\d+\]|packets \d+ bytes \d+`)
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "#") {
+			m.add(name, counters.ReplaceAllString(line, ""))
+		}
+	}
+}
+
+// addCgroups adds the cgroups named after a container.
+func (m machine) addCgroups() {
+	id := regexp.MustCompile(`[0-9a-f]{64}`)
+	for _, depth := range []string{"*", "*/*", "*/*/*", "*/*/*/*"} {
+		dirs, err := filepath.Glob("/sys/fs/cgroup/" + depth)
+		m.addError(err)
+		for _, dir := range dirs {
+			if id.MatchString(filepath.Base(dir)) {
+				m.add("cgroup", dir)
 			}
 		}
 	}
-	if e.target == "docker" {
-		add("container", e.lines(nil, "ps", "-aq", "--filter", "name=e2e-"+e.id)...)
-		add("image", e.lines(nil, "images", "-q", "--filter", "reference=localhost/e2e-"+e.id+"*/*")...)
-	}
-	return found
 }
 
 // leaks is what is there now and was not before, after a time for what is
@@ -39,7 +163,7 @@ func (e *environment) leaks(before machine) []string {
 			}
 		}
 		if len(left) > 0 {
-			return exec.ErrNotFound
+			return errors.New("something is left")
 		}
 		return nil
 	})
