@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
+	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/introspection"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/snapshots"
 )
@@ -40,6 +42,7 @@ func Local(cfg Config, s Stores) (*Client, error) {
 		containerd.WithLeasesService(s.Leases),
 		containerd.WithSnapshotters(s.Snapshotters),
 		containerd.WithDiffService(s.Diff),
+		containerd.WithIntrospectionService(noPlugins{}),
 	))
 	if err != nil {
 		return nil, err
@@ -73,4 +76,12 @@ func (c *Client) Leased(ctx context.Context) (leased context.Context, done func(
 // the usual, "rebase" for instance.
 func (c *Client) SnapshotterCapabilities(ctx context.Context, name string) ([]string, error) {
 	return c.inner.GetSnapshotterCapabilities(ctx, name)
+}
+
+// noPlugins answers for services in this process: their snapshotters have no
+// more than the usual capabilities.
+type noPlugins struct{ introspection.Service }
+
+func (noPlugins) Plugins(context.Context, ...string) (*introspectionapi.PluginsResponse, error) {
+	return &introspectionapi.PluginsResponse{Plugins: []*introspectionapi.Plugin{{}}}, nil
 }

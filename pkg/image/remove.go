@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/containerd/containerd/v2/core/images"
@@ -74,33 +73,27 @@ func (s *Service) removable(ctx context.Context, ref string, all []images.Image,
 	if err != nil {
 		return err
 	}
-	what := id
-	if byName {
-		what = ref
-	}
 	for _, u := range users {
 		if u.Running {
-			return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to %s (cannot be forced) - image is being used by running container %.12s", deletion(what, byName), u.ID)
+			return conflict(ref, byName, id, u, "cannot be forced")
 		}
 	}
 	if len(users) > 0 && !opts.Force {
-		return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to %s (must be forced) - %s container %.12s", deletion(what, byName), usage(byName), users[0].ID)
+		return conflict(ref, byName, id, users[0], "must be forced")
 	}
 	return nil
 }
 
-func deletion(what string, byName bool) string {
+// conflict words a container's claim on an image, as Docker does.
+func conflict(ref string, byName bool, id string, u User, force string) error {
 	if byName {
-		return fmt.Sprintf("remove repository reference %q", what)
+		return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to remove repository reference %q (%s) - container %.12s is using its referenced image %s", ref, force, u.ID, id)
 	}
-	return "delete " + what
-}
-
-func usage(byName bool) string {
-	if byName {
-		return "container is using its referenced image,"
+	state := "stopped"
+	if u.Running {
+		state = "running"
 	}
-	return "image is being used by stopped"
+	return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to delete %s (%s) - image is being used by %s container %.12s", id, force, state, u.ID)
 }
 
 // removeAll removes every record of a target, the last one waiting until the
