@@ -1,0 +1,108 @@
+package flagx
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/spf13/pflag"
+)
+
+func (c *ContainerFlags) security(*pflag.FlagSet) error {
+	for _, text := range c.securityOpts {
+		if text == "systempaths=unconfined" {
+			c.Host.MaskedPaths, c.Host.ReadonlyPaths = []string{}, []string{}
+			continue
+		}
+		option, err := securityOption(text)
+		if err != nil {
+			return err
+		}
+		c.Host.SecurityOpt = append(c.Host.SecurityOpt, option)
+	}
+	return nil
+}
+
+// securityOption checks one value of --security-opt. A seccomp profile is read
+// here, where the file is: the option then holds its text.
+func securityOption(text string) (string, error) {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok {
+		key, value, ok = strings.Cut(text, ":") // the old notation
+	}
+	switch key {
+	case "no-new-privileges":
+		if ok && value != "true" && value != "false" {
+			return "", fmt.Errorf("invalid --security-opt: %q", text)
+		}
+		return text, nil
+	case "seccomp":
+		if value == "" {
+			return "", fmt.Errorf("invalid --security-opt: %q", text)
+		}
+		return seccompOption(value)
+	case "apparmor", "label", "writable-cgroups":
+		if value == "" {
+			return "", fmt.Errorf("invalid --security-opt: %q", text)
+		}
+		return key + "=" + value, nil
+	}
+	return "", fmt.Errorf("invalid --security-opt: %q", text)
+}
+
+func seccompOption(value string) (string, error) {
+	switch value {
+	case "unconfined", "builtin":
+		return "seccomp=" + value, nil
+	}
+	data, err := os.ReadFile(value)
+	if err != nil {
+		return "", fmt.Errorf("opening seccomp profile (%s) failed: %w", value, err)
+	}
+	var out bytes.Buffer
+	if err := json.Compact(&out, data); err != nil {
+		return "", fmt.Errorf("compacting json for seccomp profile (%s) failed: %w", value, err)
+	}
+	return "seccomp=" + out.String(), nil
+}
+
+// LogConfig checks the log driver and its options.
+func LogConfig(driver string, options []string) (container.LogConfig, error) {
+	out := container.LogConfig{Type: driver}
+	switch driver {
+	case "", "json-file":
+	case "none":
+		if len(options) > 0 {
+			return out, fmt.Errorf("invalid logging opts for driver %s", driver)
+		}
+		return out, nil
+	default:
+		return out, fmt.Errorf("log driver %q is not supported: use json-file or none: %w", driver, errdefs.ErrNotImplemented)
+	}
+	for _, o := range options {
+		key, value, ok := strings.Cut(o, "=")
+		switch {
+		case !ok || key == "":
+			return out, fmt.Errorf("invalid --log-opt %q: expected KEY=VALUE", o)
+		case !isJSONFileOption(key):
+			return out, fmt.Errorf("unknown log opt '%s' for json-file log driver", key)
+		}
+		if out.Config == nil {
+			out.Config = map[string]string{}
+		}
+		out.Config[key] = value
+	}
+	return out, nil
+}
+
+func isJSONFileOption(key string) bool {
+	switch key {
+	case "max-size", "max-file", "labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode", "max-buffer-size":
+		return true
+	}
+	return false
+}
