@@ -12,7 +12,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/containernetworking/cni/libcni"
-	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/nerd-cli/nerd/pkg/errs"
@@ -28,6 +27,7 @@ func (s *Service) Attach(ctx context.Context, req AttachRequest) (a *Attachment,
 		return nil, err
 	}
 	defer releaseLock(l, &err)
+	ctx = withLock(ctx, l)
 	rec, err := s.load(req.ContainerID)
 	if err != nil {
 		return nil, err
@@ -204,8 +204,6 @@ func capabilities(ep Endpoint, ports []PublishedPort) (json.RawMessage, error) {
 	}
 	return json.Marshal(caps)
 }
-
-func asCNI(err error, target **types.Error) bool { return errors.As(err, target) }
 
 // addressProblem tells the failures of host-local that a stale lease can cause.
 // Plugins have no error code for them, so their words have to do.

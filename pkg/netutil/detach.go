@@ -21,7 +21,7 @@ func (s *Service) Detach(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.detachLocked(ctx, id), l.Remove())
+	return errors.Join(s.detachLocked(withLock(ctx, l), id), l.Remove())
 }
 
 func (s *Service) detachLocked(ctx context.Context, id string) error {
@@ -156,5 +156,5 @@ func (s *Service) reap(ctx context.Context, id string) (bool, error) {
 	if err != nil || rec == nil || !s.abandoned(ctx, rec) {
 		return false, errors.Join(err, l.Release())
 	}
-	return true, errors.Join(s.detachLocked(ctx, id), l.Remove())
+	return true, errors.Join(s.detachLocked(withLock(ctx, l), id), l.Remove())
 }

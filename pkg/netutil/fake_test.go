@@ -57,7 +57,7 @@ func (h *fakeHost) prepare(_ context.Context, n *Network, _ []*Network, _ ruleSe
 	h.prepared, h.isReady = append(h.prepared, n.Name), true
 	return nil
 }
-func (h *fakeHost) taken() ([]netip.Prefix, error)               { return h.ranges, nil }
+func (h *fakeHost) taken(string) ([]netip.Prefix, error)         { return h.ranges, nil }
 func (h *fakeHost) orphans([]*Network, string) ([]string, error) { return h.links, nil }
 func (h *fakeHost) deleteLink(name string) error {
 	h.links = slices.DeleteFunc(h.links, func(l string) bool { return l == name })

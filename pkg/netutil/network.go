@@ -98,7 +98,7 @@ func (s *Service) newDefault(ctx context.Context) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	taken, err := s.host.taken()
+	taken, err := s.host.taken(s.defaultBridge())
 	if err != nil {
 		return nil, err
 	}

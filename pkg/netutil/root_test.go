@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -31,6 +32,9 @@ import (
 const inside = "NERD_NETUTIL_TEST_INSIDE"
 
 func TestMain(m *testing.M) {
+	if root := os.Getenv(victim); root != "" {
+		os.Exit(beVictim(root))
+	}
 	if os.Getenv(inside) == "" {
 		os.Exit(reexec())
 	}
@@ -233,11 +237,14 @@ func assertClean(t *testing.T, s *Service) {
 	if e, err := os.ReadDir(filepath.Dir(s.cfg.Layout.Netns("x"))); err == nil && len(e) > 0 {
 		t.Errorf("namespaces left: %v", e)
 	}
-	out, err := exec.Command("ip", "-o", "link", "show", "type", "veth").CombinedOutput()
-	if err != nil || len(out) > 0 {
-		t.Errorf("veths left: %s, %v", out, err)
+	links, err := netlink.LinkList()
+	must(t, err)
+	for _, l := range links {
+		if pluginMade(l.Attrs().Name) {
+			t.Errorf("interface left: %s", l.Attrs().Name)
+		}
 	}
-	out, err = exec.Command("iptables-save").Output()
+	out, err := exec.Command("iptables-save").Output()
 	if err != nil || strings.Contains(string(out), "id: ") {
 		t.Errorf("rules of containers left: %s, %v", out, err)
 	}

@@ -22,6 +22,7 @@ func (s *Service) NewSandbox(ctx context.Context, id string) (path string, err e
 		return "", err
 	}
 	defer releaseLock(l, &err)
+	ctx = withLock(ctx, l)
 	rec, err := s.loadOrNew(id)
 	if err != nil {
 		return "", err

@@ -75,7 +75,7 @@ type host interface {
 	occupied(path string) bool                                                 // whether a process runs in the namespace there
 	ready(ctx context.Context, n *Network, rs ruleSet) (bool, error)           // whether the bridge and its rules are there
 	prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error // make them
-	taken() ([]netip.Prefix, error)                                            // every range the host routes or is in
+	taken(own string) ([]netip.Prefix, error)                                  // every range the host routes or is in
 	orphans(networks []*Network, netnsDir string) ([]string, error)            // interfaces of no container
 	deleteLink(name string) error
 	portRules(ctx context.Context, networks []*Network) ([]portRule, error)

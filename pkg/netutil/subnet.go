@@ -38,8 +38,9 @@ next:
 }
 
 // taken is every range that the host has an address in or a route to. The
-// default route covers everything and says nothing.
-func (kernel) taken() ([]netip.Prefix, error) {
+// default route covers everything and says nothing. What belongs to the device own
+// is not counted: the bridge of a network whose conflist was lost keeps its range.
+func (kernel) taken(own string) ([]netip.Prefix, error) {
 	routes, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return nil, fmt.Errorf("listing the routes of the host: %w", err)
@@ -48,6 +49,10 @@ func (kernel) taken() ([]netip.Prefix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the addresses of the host: %w", err)
 	}
+	index := -1
+	if link, err := netlink.LinkByName(own); err == nil {
+		index = link.Attrs().Index
+	}
 	var taken []netip.Prefix
 	add := func(n *net.IPNet) {
 		if p, ok := prefixOf(n); ok && p.Bits() > 0 {
@@ -55,10 +60,14 @@ func (kernel) taken() ([]netip.Prefix, error) {
 		}
 	}
 	for _, r := range routes {
-		add(r.Dst)
+		if r.LinkIndex != index {
+			add(r.Dst)
+		}
 	}
 	for _, a := range addrs {
-		add(a.IPNet)
+		if a.LinkIndex != index {
+			add(a.IPNet)
+		}
 	}
 	return taken, nil
 }
