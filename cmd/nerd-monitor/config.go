@@ -1,0 +1,102 @@
+package main
+
+import "strconv"
+
+// config is the monitor's argv, one key=value word each; "--" and the helper's
+// argv follow.
+type config struct {
+	mode      string // spawn: detach and run; run: first start; keep: started by the keeper
+	id        string
+	dir       string
+	tty       bool
+	openStdin bool
+	stdinOnce bool
+	logPath   string
+	maxSize   int64
+	maxFile   int
+	attrs     string // JSON object that every log line carries
+	pid       int    // of the running container; 0: not started yet
+	ports     int    // number of inherited port sockets
+	fifos     int    // number of inherited FIFOs (keep)
+	nonce     uint64 // of the journal that the keeper left behind (keep)
+	helper    []string
+}
+
+// parseConfig reads argv without its first word. It returns the word that it
+// does not understand, if there is one.
+func parseConfig(args []string) (c config, bad string) {
+	c.maxFile = 1
+	for i, arg := range args {
+		if arg == "--" {
+			c.helper = args[i+1:]
+			break
+		}
+		key, value := arg, ""
+		for j := range len(arg) {
+			if arg[j] == '=' {
+				key, value = arg[:j], arg[j+1:]
+				break
+			}
+		}
+		if !c.set(key, value) {
+			return c, arg
+		}
+	}
+	switch {
+	case c.id == "":
+		return c, "id="
+	case c.dir == "" || c.dir[0] != '/':
+		return c, "dir=" + c.dir
+	}
+	return c, ""
+}
+
+func (c *config) set(key, value string) bool {
+	var err error
+	switch key {
+	case "mode":
+		c.mode = value
+	case "id":
+		c.id = value
+	case "dir":
+		c.dir = value
+	case "tty":
+		c.tty = value == "1"
+	case "stdin":
+		c.openStdin = value == "1"
+	case "once":
+		c.stdinOnce = value == "1"
+	case "log":
+		c.logPath = value
+	case "attrs":
+		c.attrs = value
+	case "max-size":
+		c.maxSize, err = strconv.ParseInt(value, 10, 64)
+	case "max-file":
+		c.maxFile, err = strconv.Atoi(value)
+	case "pid":
+		c.pid, err = strconv.Atoi(value)
+	case "ports":
+		c.ports, err = strconv.Atoi(value)
+	case "fifos":
+		c.fifos, err = strconv.Atoi(value)
+	case "nonce":
+		c.nonce, err = strconv.ParseUint(value, 10, 64)
+	default:
+		return false
+	}
+	return err == nil
+}
+
+// splitArgs cuts the content of /proc/self/cmdline into words.
+func splitArgs(cmdline []byte) []string {
+	var args []string
+	start := 0
+	for i, b := range cmdline {
+		if b == 0 {
+			args = append(args, string(cmdline[start:i]))
+			start = i + 1
+		}
+	}
+	return args
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"strconv"
+	"syscall"
+)
+
+// logFile writes a container's json-file log. Every write is planned in the
+// journal first and committed there afterwards.
+type logFile struct {
+	fd      int      // -1: not open
+	names   []string // the log and its rotated predecessors, youngest first
+	maxSize int64
+	attrs   string
+	out     []byte // encoded entries of one write
+	tails   [2][]byte
+	full    bool // encode stopped at the file's largest size
+	dirty   bool // out has been used since trim
+}
+
+// outSize is room for the longest possible entry and for a good many short ones.
+const outSize = 128 << 10
+
+func newLogFile(c *config) *logFile {
+	l := &logFile{fd: -1, maxSize: c.maxSize, attrs: c.attrs}
+	l.names = append(l.names, c.logPath)
+	for i := 1; i < c.maxFile; i++ {
+		l.names = append(l.names, c.logPath+"."+strconv.Itoa(i))
+	}
+	l.out = mapMemory(outSize + len(c.attrs) + 128)
+	return l
+}
+
+// open opens the current log for appending.
+func (l *logFile) open() bool {
+	if l.fd >= 0 {
+		return true
+	}
+	fd, err := syscall.Open(l.names[0], syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CREAT|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o640)
+	if err == nil {
+		l.fd = fd
+	}
+	return err == nil
+}
+
+// stat is the inode and the size of the log.
+func (l *logFile) stat() (inode uint64, size int64) {
+	var st syscall.Stat_t
+	if syscall.Fstat(l.fd, &st) != nil {
+		return 0, 0
+	}
+	return st.Ino, st.Size
+}
+
+// recover finishes the write that a killed monitor had planned, if any: what is
+// missing is written, what is there stays, so that a reader sees each entry once.
+func (l *logFile) recover(j *journal) {
+	if j.plan.seq != j.commitSeq+1 || !l.open() {
+		return
+	}
+	c := *j.committed()
+	out := l.encode(j, &c, &j.plan)
+	inode, size := l.stat()
+	if done := size - j.plan.base; inode == j.plan.inode && done > 0 {
+		out = out[min(int(done), len(out)):]
+	}
+	l.append(out)
+	j.publish(c)
+}
+
+// pump writes what can be written of the streams' rings. A stream that is final
+// is written to its last byte. It tells whether anything was written.
+func (l *logFile) pump(j *journal, final [2]bool) bool {
+	c := *j.committed()
+	if c.logged == [2]uint64{j.end(0), j.end(1)} {
+		return false
+	}
+	l.open()
+	inode, size := l.stat()
+	p := plan{seq: j.commitSeq + 1, now: now(clockRealtime), end: [2]uint64{j.end(0), j.end(1)}, final: final, inode: inode, base: size, max: l.maxSize}
+	out := l.encode(j, &c, &p)
+	if len(out) == 0 {
+		return l.rotateFull(size)
+	}
+	// A plan without its number is not followed, so the number comes last.
+	seq := p.seq
+	p.seq = 0
+	j.plan = p
+	storeSeq(&j.plan.seq, seq)
+	l.append(out)
+	j.publish(c)
+	return true
+}
+
+// rotateFull rotates the log if the next entry was not written because the file
+// has reached its size.
+func (l *logFile) rotateFull(size int64) bool {
+	if !l.full || size < l.maxSize {
+		return false
+	}
+	l.rotate()
+	return true
+}
+
+// append writes out. Entries that do not fit on the disk are dropped, as Docker
+// drops them: a full disk must not stop the container. No half entry stays.
+func (l *logFile) append(out []byte) {
+	if l.fd < 0 {
+		return
+	}
+	_, size := l.stat()
+	for len(out) > 0 {
+		n, errno := write(l.fd, out)
+		if errno == syscall.EINTR {
+			continue
+		}
+		if errno != 0 || n <= 0 {
+			syscall.Ftruncate(l.fd, size)
+			return
+		}
+		out = out[n:]
+	}
+}
+
+// encode turns the bytes between c.logged and p.end into entries, as far as
+// l.out and p.max allow, and advances c. It depends on nothing else, so that it
+// yields the same bytes again.
+func (l *logFile) encode(j *journal, c *commit, p *plan) []byte {
+	out := l.out[:0]
+	l.full = false
+	for i := range c.logged {
+		if c.logged[i] == p.end[i] {
+			continue
+		}
+		l.dirty = true
+		l.tails[i] = appendTail(l.tails[i][:0], i, l.attrs, p.now)
+		for c.logged[i] < p.end[i] {
+			b := j.view(i, c.logged[i], p.end[i])
+			n, whole := cutLine(b, p.final[i])
+			if n == 0 {
+				break
+			}
+			l.full = p.max > 0 && p.base+int64(len(out)) >= p.max
+			if l.full || cap(out)-len(out) < growth*n+len(l.tails[i])+16 {
+				return out
+			}
+			out = append(out, `{"log":"`...)
+			out = appendEscaped(out, b[:n])
+			if whole && c.partial[i] == 0 {
+				out = append(out, l.tails[i]...)
+			} else {
+				out = l.appendPiece(out, c, p, i, whole)
+			}
+			c.logged[i] += uint64(n)
+		}
+	}
+	return out
+}
+
+// appendPiece ends the entry of a piece of a long line. All pieces of a line
+// carry the time of the first, as Docker's do.
+func (l *logFile) appendPiece(out []byte, c *commit, p *plan, i int, last bool) []byte {
+	if c.partial[i] == 0 {
+		c.partial[i] = p.now
+	}
+	out = appendTail(out, i, l.attrs, c.partial[i])
+	if last {
+		c.partial[i] = 0
+	}
+	return out
+}
+
+// rotate renames the log to LOG.1, LOG.1 to LOG.2 and so on, up to the first
+// number that is free; if none is, the oldest file is lost. So a rotation that
+// was cut short can simply be done again.
+func (l *logFile) rotate() {
+	syscall.Close(l.fd)
+	l.fd = -1
+	if len(l.names) < 2 {
+		syscall.Unlink(l.names[0])
+		l.open()
+		return
+	}
+	free := len(l.names) - 1
+	for i := 1; i < free; i++ {
+		var st syscall.Stat_t
+		if syscall.Lstat(l.names[i], &st) == syscall.ENOENT {
+			free = i
+		}
+	}
+	for i := free; i > 0; i-- {
+		syscall.Rename(l.names[i-1], l.names[i])
+	}
+	l.open()
+}
+
+// trim gives back memory that only a flood of output needs. The rings' bytes
+// stay in their file.
+func (l *logFile) trim(j *journal) {
+	if l.dirty {
+		syscall.Madvise(l.out, syscall.MADV_DONTNEED)
+		for _, ring := range j.rings {
+			syscall.Madvise(ring, syscall.MADV_DONTNEED)
+		}
+		l.dirty = false
+	}
+}
