@@ -174,7 +174,7 @@ func serve(tb testing.TB, path, addr, word string) {
 }
 
 func fetch(addr string) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, 2*time.Second)
+	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return "", err
 	}

@@ -157,7 +157,7 @@ func loopbackStaysPrivate(t *testing.T, s *Service) {
 	must(t, err)
 	path := s.cfg.Layout.Netns(cid(2))
 	run(t, "", "nsenter", "--net="+path, "sh", "-ec",
-		"ip link set lo down; echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet; ip route add 127.0.0.0/8 via "+n.Subnets[0].Gateway.String()+" dev eth0 src $(ip -4 -o addr show eth0 | sed 's,.*inet ,,; s,/.*,,')")
+		"ip addr flush dev lo; ip link set lo down; echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet; ip route add 127.0.0.0/8 via "+n.Subnets[0].Gateway.String()+" dev eth0 src $(ip -4 -o addr show eth0 | sed 's,.*inet ,,; s,/.*,,')")
 	inNetns(t, path, func() error { return wantFetch("container", "127.0.0.1:7777", "") })
 }
 
