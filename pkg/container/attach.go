@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -18,7 +19,7 @@ type running struct {
 	mon    *monitor.Client
 	attach *Streams
 
-	session *monitor.Session
+	session chan error // how the attach ended
 	exited  chan exitResult
 	cancel  context.CancelFunc
 }
@@ -28,30 +29,55 @@ type exitResult struct {
 	err  error
 }
 
+// defaultDetachKeys are Docker's.
+const defaultDetachKeys = "ctrl-p,ctrl-q"
+
+// detachable looks for the detach keys in what is typed at a terminal.
+func detachable(in io.Reader, keys string, tty bool) (io.Reader, error) {
+	if in == nil || !tty {
+		return in, nil
+	}
+	if keys == "" {
+		keys = defaultDetachKeys
+	}
+	seq, err := monitor.ParseDetachKeys(keys)
+	if err != nil {
+		return nil, errorf(errdefs.ErrInvalidArgument, "invalid detach keys %q: %v", keys, err)
+	}
+	return monitor.NewDetachReader(in, seq), nil
+}
+
 // prepare connects the caller's streams. It returns when the monitor has taken
 // them, so that not a byte of what the command writes is missed.
 func (r *running) prepare(ctx context.Context) error {
 	if r.attach == nil {
 		return nil
 	}
-	in, err := monitor.DetachReader(r.attach.Stdin, r.attach.DetachKeys, r.c.Config.Tty)
+	in, err := detachable(r.attach.Stdin, r.attach.DetachKeys, r.c.Config.Tty)
 	if err != nil {
-		return errors.Join(errdefs.ErrInvalidArgument, err)
+		return err
 	}
 	wait, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	r.cancel, r.exited = cancel, make(chan exitResult, 1)
+	r.cancel, r.exited, r.session = cancel, make(chan exitResult, 1), make(chan error, 1)
 	go func() {
 		exit, err := r.s.tasks.Wait(wait, r.c.ID, "")
 		r.exited <- exitResult{exit, err}
 	}()
-	r.session, err = r.mon.Attach(ctx, monitor.AttachOptions{
-		Stdin: in, Stdout: r.attach.Stdout, Stderr: r.attach.Stderr, Owner: true,
-		CloseStdin: func(ctx context.Context) error { return r.s.CloseStdin(ctx, r.c.ID) },
-		Respawn: func(ctx context.Context) (*monitor.Client, error) {
-			return r.s.dialMonitor(ctx, r.c)
-		},
-	})
-	return err
+	taken := make(chan struct{})
+	go func() {
+		r.session <- r.mon.Attach(ctx, monitor.AttachOptions{
+			Stdin: in, Stdout: r.attach.Stdout, Stderr: r.attach.Stderr, Owner: true,
+			CloseStdin: func(ctx context.Context) error { return r.s.CloseStdin(ctx, r.c.ID) },
+			Attached:   func() { close(taken) },
+		})
+	}()
+	select {
+	case <-taken:
+		return nil
+	case err := <-r.session:
+		r.session <- err
+		return err
+	}
 }
 
 // detach leaves a container to its monitor.
@@ -75,7 +101,7 @@ func (r *running) follow(ctx context.Context) (Outcome, error) {
 	sizes, stop := context.WithCancel(ctx)
 	defer stop()
 	go r.s.resizes(sizes, r.c.ID, "", r.attach.Resize)
-	if err := r.session.Wait(ctx); errors.Is(err, monitor.ErrDetached) {
+	if err := <-r.session; errors.Is(err, monitor.ErrDetached) {
 		return Outcome{Detached: true}, nil
 	} else if err != nil {
 		return Outcome{}, err

@@ -183,7 +183,7 @@ func (x *execution) follow(ctx context.Context) (Outcome, error) {
 	defer stop()
 	detached := make(chan struct{})
 	if x.opts.Stdin != nil {
-		in, err := monitor.DetachReader(x.opts.Stdin, x.opts.DetachKeys, x.opts.Tty)
+		in, err := detachable(x.opts.Stdin, x.opts.DetachKeys, x.opts.Tty)
 		if err != nil {
 			return Outcome{}, err
 		}

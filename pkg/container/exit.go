@@ -14,7 +14,6 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
-	"github.com/nerd-cli/nerd/pkg/monitor"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -80,49 +79,10 @@ func (s *Service) settle(ctx context.Context, c *Container) error {
 // that was killed is started again for it. Nothing can be done about an error,
 // and the exit has to be handled all the same.
 func (s *Service) drain(ctx context.Context, c *Container) {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
-	mon, err := s.dialMonitor(ctx, c)
-	if err != nil {
-		return
-	}
-	defer func() { _ = mon.Close() }()
-	if mon.Watch(ctx) == nil {
-		_ = mon.Done(false)
-	}
-}
-
-// dialMonitor connects to a container's monitor, starting it anew if it was killed.
-func (s *Service) dialMonitor(ctx context.Context, c *Container) (*monitor.Client, error) {
-	mon, err := monitor.Dial(ctx, s.cfg.Layout.ContainerRun(c.ID))
-	if !errors.Is(err, monitor.ErrNotRunning) {
-		return mon, err
-	}
-	return s.respawn(ctx, c)
-}
-
-// respawn starts a monitor for a container that runs, or ran, without one. Its
-// ports are bound again if nobody took them meanwhile; the rules that lead to
-// the container are still there either way.
-func (s *Service) respawn(ctx context.Context, c *Container) (*monitor.Client, error) {
-	var files []*os.File
-	if held, err := s.cfg.Networks.ReservePorts(ctx, c.ID, c.Status.Ports); err == nil && len(c.Status.Ports) > 0 {
-		defer func() { _ = held.Close() }()
-		files = held.Files()
-	}
-	cfg := s.monitorConfig(c, files)
-	cfg.PID = c.Status.Process.PID
-	if !c.Status.Process.Alive() {
-		cfg.PID = 0
-	}
-	mon, err := monitor.Spawn(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("starting the monitor of container %s again: %w", c.Name, err)
-	}
-	if err := mon.Started(c.Status.Process.PID); err != nil {
-		return nil, errors.Join(err, mon.Close())
-	}
-	return mon, nil
+	e := s.claim(ctx, c)
+	defer e.close()
+	e.drained(ctx)
+	e.done(false)
 }
 
 // recordExit deletes the task and puts how it ended into c.Status. It does not

@@ -7,8 +7,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-
-	"github.com/nerd-cli/nerd/pkg/monitor"
 )
 
 // Remove removes a container. With Force a running one is killed first, and the
@@ -26,7 +24,7 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 	if err != nil {
 		return err
 	}
-	detach := func(bool) error { return s.cfg.Networks.Detach(ctx, id) }
+	e := &ending{}
 	if c.Running() {
 		if !opts.Force {
 			return errorf(errdefs.ErrFailedPrecondition,
@@ -35,13 +33,12 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 		if err := s.markStopped(ctx, id); err != nil {
 			return ignoreNotFound(err)
 		}
+		e = s.claim(ctx, c)
+		defer e.close()
 		if err := s.kill(ctx, c); err != nil {
 			return err
 		}
-		if mon := s.drained(ctx, c); mon != nil {
-			defer func() { _ = mon.Close() }()
-			detach = mon.Done
-		}
+		e.drained(ctx) // attached clients and `logs -f` see the last output before the files go away
 	}
 	err = s.locked(ctx, id, func(c *Container) error {
 		if c.Running() {
@@ -52,24 +49,10 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 	if err := ignoreNotFound(err); err != nil {
 		return err
 	}
-	return detach(true)
-}
-
-// drained lets attached clients and `logs -f` see the last output before the
-// files go away. The monitor it returns takes the network down afterwards; one
-// that is not there is not started for that.
-func (s *Service) drained(ctx context.Context, c *Container) *monitor.Client {
-	mon, err := s.dialRunningMonitor(ctx, c)
-	if err != nil {
+	if e.done(true) {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
-	if mon.Watch(wait) != nil {
-		_ = mon.Close()
-		return nil
-	}
-	return mon
+	return s.cfg.Networks.Detach(ctx, id)
 }
 
 // remove takes a container away that does not run: its task, the record (from

@@ -35,7 +35,7 @@ type Networks interface {
 	NewSandbox(ctx context.Context, id string) (path string, err error)
 	Attach(ctx context.Context, req netutil.AttachRequest) (*netutil.Attachment, error)
 	Detach(ctx context.Context, id string) error
-	ReservePorts(ctx context.Context, id string, ports []netutil.PublishedPort) (*netutil.Reservation, error)
+	ReservePorts(ctx context.Context, name, id string, ports []netutil.PublishedPort) (*netutil.Reservation, error)
 	Repair(ctx context.Context, live func(id string) bool, dryRun bool) ([]netutil.Finding, error)
 }
 
@@ -59,8 +59,9 @@ type Config struct {
 	Monitor  string                    // path of nerd-monitor
 	// Helper is the command that a monitor runs to have an exit handled, such as
 	// "nerd --namespace default"; "internal VERB ID" is appended.
-	Helper  []string
-	Runtime Runtime
+	Helper    []string
+	HelperEnv []string // the helper's environment, nothing else is passed on
+	Runtime   Runtime
 }
 
 // Runtime is the OCI runtime of new containers.

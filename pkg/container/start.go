@@ -84,6 +84,7 @@ func (s *Service) Start(ctx context.Context, ref string, start StartOptions) (Ou
 // running already and nobody attaches.
 func (s *Service) startByID(ctx context.Context, id string, start StartOptions) (*running, error) {
 	var run *running
+	s.retireMonitor(ctx, id)
 	err := s.locked(ctx, id, func(c *Container) error {
 		if c.Running() {
 			if start.Attach == nil {
@@ -125,17 +126,24 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	if err != nil {
 		return nil, fmt.Errorf("starting the monitor of container %s: %w", c.Name, err)
 	}
+	s.keepAlive(mon, c)
+	defer func() {
+		if err != nil { // there is nothing to watch: the monitor ends
+			_ = mon.Done(false)
+			_ = mon.Close()
+		}
+	}()
 	if err := w.sandbox(); err != nil {
-		return nil, errors.Join(err, mon.Close())
+		return nil, err
 	}
 	pid, err := s.createTask(ctx, c, rootfs)
 	if err != nil {
-		return nil, errors.Join(err, mon.Close())
+		return nil, err
 	}
 	run = &running{s: s, c: c, mon: mon, attach: start.Attach}
 	if err := s.startTask(ctx, c, w, run, pid); err != nil {
 		_, _ = s.killTask(context.WithoutCancel(ctx), c.ID)
-		return nil, errors.Join(err, mon.Close())
+		return nil, err
 	}
 	return run, nil
 }
@@ -170,7 +178,7 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := s.writeNetworkFiles(c, att); err != nil {
 		return err
 	}
-	if err := run.mon.Started(pid); err != nil {
+	if err := run.mon.Started(ctx, pid); err != nil {
 		return fmt.Errorf("monitor of container %s: %w", c.Name, err)
 	}
 	if err := run.prepare(ctx); err != nil {
@@ -223,7 +231,7 @@ func (s *Service) stdio(c *Container) ctrd.Stdio {
 func (s *Service) monitorConfig(c *Container, ports []*os.File) monitor.Config {
 	cfg := monitor.Config{
 		Binary: s.cfg.Monitor, ID: c.ID, Dir: s.cfg.Layout.ContainerRun(c.ID), TTY: c.Config.Tty,
-		OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce, Helper: s.cfg.Helper, Ports: ports, MaxFile: 1,
+		OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce, Helper: s.cfg.Helper, Env: s.cfg.HelperEnv, Ports: ports, MaxFile: 1,
 	}
 	logOptions(c.HostConfig.LogConfig, s.cfg.Layout.LogFile(c.ID), &cfg)
 	return cfg
@@ -257,7 +265,7 @@ func (s *Service) wire(ctx context.Context, c *Container) *wiring {
 	}
 	ports, err := publishedPorts(c)
 	if err == nil && len(ports) > 0 {
-		w.held, err = s.cfg.Networks.ReservePorts(ctx, c.ID, ports)
+		w.held, err = s.cfg.Networks.ReservePorts(ctx, c.Name, c.ID, ports)
 	}
 	if err != nil {
 		w.heldErr = err
@@ -348,7 +356,7 @@ func (w *wiring) abandon(ctx context.Context, err *error) {
 	if w.held != nil {
 		_ = w.held.Close() // closed before when the wait succeeded
 	}
-	if !wantsSandbox(w.c.HostConfig.NetworkMode) || w.heldErr != nil {
+	if !wantsSandbox(w.c.HostConfig.NetworkMode) {
 		return
 	}
 	if e := w.s.cfg.Networks.Detach(ctx, w.c.ID); e != nil {

@@ -57,31 +57,41 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 	if err := s.markStopped(ctx, c.ID); err != nil {
 		return err
 	}
-	if c.Running() {
-		if err := s.signalAndWait(ctx, c, sig, stopTimeout(c, opts)); err != nil {
-			return err
-		}
-	}
-	if again {
-		return s.locked(ctx, c.ID, func(c *Container) error { return s.settle(ctx, c) })
-	}
-	return s.finishDrained(ctx, c)
-}
-
-// finishDrained is Finish for a process that is gone and whose monitor may still
-// be reading its last output.
-func (s *Service) finishDrained(ctx context.Context, c *Container) error {
-	mon, err := s.dialMonitor(ctx, c)
-	if err != nil {
+	if !c.Running() {
 		_, err := s.Finish(ctx, c.ID)
 		return ignoreNotFound(err)
 	}
-	defer func() { _ = mon.Close() }()
-	wait, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
-	_ = mon.Watch(wait)
-	_, err = s.Finish(ctx, c.ID)
-	return errors.Join(ignoreNotFound(err), mon.Done(true))
+	e := s.claim(ctx, c)
+	defer e.close()
+	if err := s.signalAndWait(ctx, c, sig, stopTimeout(c, opts)); err != nil {
+		return err
+	}
+	if !again {
+		return s.finishClaimed(ctx, c.ID, e)
+	}
+	e.drained(ctx)
+	defer e.done(false)
+	return s.locked(ctx, c.ID, func(c *Container) error {
+		if !c.ended() {
+			return nil
+		}
+		if err := s.recordExit(ctx, c); err != nil {
+			return err
+		}
+		return s.saveStatus(ctx, c)
+	})
+}
+
+// finishClaimed handles the end of a container whose process is gone.
+func (s *Service) finishClaimed(ctx context.Context, id string, e *ending) error {
+	e.drained(ctx)
+	if _, err := s.Finish(ctx, id); ignoreNotFound(err) != nil {
+		return err
+	}
+	if e.done(true) {
+		return nil
+	}
+	return s.Cleanup(ctx, id)
 }
 
 func stopTimeout(c *Container, opts StopOptions) time.Duration {
@@ -182,10 +192,12 @@ func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
 	if sig != syscall.SIGKILL {
 		return s.signal(ctx, c, sig)
 	}
+	e := s.claim(ctx, c)
+	defer e.close()
 	if err := s.kill(ctx, c); err != nil {
 		return err
 	}
-	return s.finishDrained(ctx, c)
+	return s.finishClaimed(ctx, c.ID, e)
 }
 
 // waitProcess waits until a process is gone, at most for timeout (0: no limit).

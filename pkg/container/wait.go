@@ -60,7 +60,9 @@ func (s *Service) finished(ctx context.Context, id string) error {
 	if err != nil || !c.ended() {
 		return ignoreNotFound(err)
 	}
-	return s.finishDrained(ctx, c)
+	e := s.claim(ctx, c)
+	defer e.close()
+	return s.finishClaimed(ctx, id, e)
 }
 
 // dialRunningMonitor is dialMonitor without starting one.

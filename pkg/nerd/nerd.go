@@ -42,14 +42,17 @@ type Config struct {
 	Monitor     string // path of nerd-monitor; empty: looked for
 	// Helper is the command the monitor runs when something happens to a
 	// container; "internal VERB ID" is appended. Empty: the running program.
-	Helper  []string
-	CNIPath []string // folders of CNI plugins; empty: the engine's, then /opt/cni/bin and /usr/lib/cni
+	Helper []string
+	// HelperEnv is the environment of the helper besides a PATH. Nothing of the
+	// caller's is passed on by itself.
+	HelperEnv []string
+	CNIPath   []string // folders of CNI plugins; empty: the engine's, then /opt/cni/bin and /usr/lib/cni
 	// HostsDirs are folders of hosts.toml files; empty: containerd's and Docker's.
 	HostsDirs []string
 	// DockerConfigDir holds Docker's config.json with the credentials; empty: none.
 	DockerConfigDir string
 	Insecure        []string // registries, "host" or "host:port", whose TLS is not verified
-	Runtime   container.Runtime
+	Runtime         container.Runtime
 }
 
 // Client is a connection to one containerd namespace.
@@ -62,6 +65,9 @@ type Client struct {
 
 	ctrd *ctrd.Client
 }
+
+// helperPath is where the helper finds iptables and the like.
+const helperPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Open connects. Containerd itself is not asked anything yet.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
@@ -94,7 +100,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.Containers = container.New(container.Config{
 		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks,
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
-		Monitor: monitorPath(cfg, layout), Helper: helper, Runtime: cfg.Runtime,
+		Monitor: monitorPath(cfg, layout), Helper: helper,
+		HelperEnv: append([]string{helperPath}, cfg.HelperEnv...), Runtime: cfg.Runtime,
 	})
 	c.Images.SetInUse(c.imageUsers)
 	return c, nil
