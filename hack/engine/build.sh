@@ -1,10 +1,12 @@
 #!/bin/sh
 # Builds the engine (containerd, its shim, runc, buildkitd, ctr and the CNI
 # plugins) from the versions pinned in the modules beside this script into
-# bin/engine, and installs it below the data root when run by root.
+# bin/engine, and installs it below the data root, with sudo if need be.
 #
-#   NERD_DATA_ROOT   data root of nerd, default /var/lib/nerd
-#   NERD_NO_INSTALL  non-empty: build only
+#   build.sh            build, then install
+#   build.sh install    install what is built already
+#   NERD_DATA_ROOT      data root of nerd, default /var/lib/nerd
+#   NERD_NO_INSTALL     non-empty: build only
 #
 # A stamp file holds a hash of everything that goes into the build, so a run
 # with nothing to do takes a few milliseconds.
@@ -57,6 +59,11 @@ build_all() {
 
 # install_all replaces each file by a rename, so a running engine keeps its own.
 install_all() {
+	built=$(cat "$stage/stamp")
+	if [ "$(cat "$dest/stamp" 2>/dev/null)" = "$built" ]; then
+		return
+	fi
+	(umask 077 && mkdir -p "$(dirname "$dest")")
 	mkdir -p "$dest/bin" "$dest/cni"
 	chmod 0711 "$dest"
 	rm -f "$dest/stamp"
@@ -65,10 +72,14 @@ install_all() {
 		cp "$f" "$to.new"
 		mv "$to.new" "$to"
 	done
-	cp "$stage/stamp" "$dest/stamp"
+	printf '%s\n' "$built" >"$dest/stamp"
 	echo "engine: installed in $dest" >&2
 }
 
+if [ "${1:-}" = install ]; then
+	install_all
+	exit
+fi
 if ! command -v go >/dev/null; then
 	echo "engine: go is needed to build the engine: install it from https://go.dev/dl" >&2
 	exit 1
@@ -81,6 +92,11 @@ if [ "$(cat "$stage/stamp" 2>/dev/null)" != "$want" ]; then
 	fi
 	build_all
 fi
-if [ "$(id -u)" = 0 ] && [ -z "${NERD_NO_INSTALL:-}" ] && [ "$(cat "$dest/stamp" 2>/dev/null)" != "$want" ]; then
+if [ -n "${NERD_NO_INSTALL:-}" ]; then
+	exit
+fi
+if [ "$(id -u)" = 0 ]; then
 	install_all
+else
+	sudo NERD_DATA_ROOT="${NERD_DATA_ROOT:-}" "$here/build.sh" install
 fi

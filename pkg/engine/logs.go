@@ -130,7 +130,7 @@ func lastError(path string, from int64) string {
 	var last, worst string
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
-		if line == "" {
+		if line == "" || strings.Contains(line, "msg=\"nerd starts ") {
 			continue
 		}
 		last = line

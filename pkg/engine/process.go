@@ -45,6 +45,9 @@ func spawn(l state.Layout, d daemon, env []string) (*child, error) {
 		return nil, err
 	}
 	defer log.Close()
+	if _, err := fmt.Fprintf(log, "time=%q level=info msg=\"nerd starts %s\"\n", time.Now().UTC().Format(time.RFC3339Nano), d.name); err != nil {
+		return nil, err
+	}
 	cmd := exec.Command("/bin/sh", append([]string{"-c", launcher, d.program}, d.args()...)...)
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"PATH=" + BinDir(l) + ":" + searchPath}, env...)

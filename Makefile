@@ -1,0 +1,64 @@
+# make            builds bin/nerd and bin/nerd-monitor
+# make help       lists everything else
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+GO      ?= go
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo 0.1.0-dev)
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)
+CONFIG  := github.com/nerd-cli/nerd/pkg/config
+LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).Revision=$(COMMIT)
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.DEFAULT_GOAL := build
+.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench install uninstall dist clean help
+
+build: ## build bin/nerd and bin/nerd-monitor (the default)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor
+
+engine: ## build containerd, runc, CNI plugins and buildkitd; as root, install them
+	hack/engine/build.sh
+
+deps: ## install the system packages that building and testing need
+	hack/deps.sh
+
+fmt: ## format the source
+	hack/lint.sh --fix
+
+lint: ## gofmt, go vet, golangci-lint
+	hack/lint.sh
+
+test: deps build engine test-unit test-e2e ## everything: unit and end-to-end tests
+
+test-unit: ## unit tests, with the race detector
+	hack/test-unit.sh
+
+test-e2e: build engine ## the scripts of test/e2e against nerd
+	hack/test-e2e.sh nerd
+
+test-docker: ## the same scripts against Docker
+	hack/test-e2e.sh docker
+
+test-guest: build engine ## a part of them in a virtual machine: systemd, cgroup v2, AppArmor, a reboot
+	test/guest.sh
+
+demo: deps build engine ## start an engine and show the main job
+	$(SUDO) hack/demo.sh
+
+bench: build engine ## time nerd beside docker, nerdctl, podman and ctr
+	$(GO) run ./hack/bench
+
+install: build ## install below PREFIX, with the unit that restores containers after a boot
+	hack/install.sh install '$(DESTDIR)' '$(PREFIX)'
+
+uninstall: ## remove what install has laid down
+	hack/install.sh uninstall '$(DESTDIR)' '$(PREFIX)'
+
+dist: build ## pack nerd and its engine into dist/
+	hack/dist.sh '$(patsubst v%,%,$(VERSION))'
+
+clean: ## remove what was built
+	rm -rf bin dist
+
+help: ## print this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

@@ -1,0 +1,6 @@
+#!/bin/sh
+# What has to pass before a change goes in: the linters, then all tests.
+set -eu
+cd "$(dirname "$0")/.."
+hack/lint.sh
+make test
