@@ -206,3 +206,11 @@ func mismatch(named reference.Named, err error, want *ocispec.Platform) error {
 	}
 	return errorf(errdefs.ErrNotFound, "%s: %v", reference.FamiliarString(named), err)
 }
+
+// RemoteTags lists the tags that a repository has in its registry.
+func (s *Service) RemoteTags(ctx context.Context, repo reference.Named) ([]string, error) {
+	if s.resolver == nil {
+		return nil, fmt.Errorf("no registry is configured: %w", errdefs.ErrFailedPrecondition)
+	}
+	return s.resolver.Tags(ctx, repo)
+}
