@@ -181,6 +181,7 @@ func (e *environment) setup(env *testscript.Env) error {
 	}
 	env.Setenv("HOSTIP", hostAddress())
 	env.Setenv("TARGET", e.target)
+	env.Setenv("NERD", e.bin)
 	if err := os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
 		return err
 	}
