@@ -9,17 +9,18 @@ import (
 // The keeper is a child of the monitor that holds the container's output FIFOs
 // and its ports and waits for the monitor's death. A FIFO that nobody has open
 // loses what is in it, and the ports would be free for others, so somebody must
-// hold them while no monitor runs; the keeper then becomes the new monitor, by
-// exec, which goes on from the journal.
+// hold them while no monitor runs. The keeper then starts another monitor, which
+// goes on from the journal, and as its parent waits for its death in turn.
 //
 // It is forked without exec and gives back all memory except its code, one
 // stack and one block of arguments, so it costs a few pages. Go's runtime does
 // not work in it: keep and what it calls make system calls and nothing else.
 type keeper struct {
-	pid   int // 0: none runs
-	pidfd int
-	block *keeperBlock
-	size  uintptr
+	pid    int // 0: none runs
+	pidfd  int
+	parent bool // it has started this monitor, and is not its child
+	block  *keeperBlock
+	size   uintptr
 }
 
 // keeperBlock is all that a keeper knows, at the head of a mapping of its own.
@@ -30,6 +31,8 @@ type keeperBlock struct {
 	mask             uint64 // no signal blocked
 	firstHeld        uintptr
 	firstClosed      uintptr
+	status           int32
+	restarts         int
 	unmaps           int
 	unmap            [96][2]uintptr // address and length
 	name             [16]byte
@@ -70,7 +73,7 @@ func (m *monitor) startKeeper() {
 	if errno != 0 {
 		return
 	}
-	k.pid, k.pidfd = pid, -1
+	k.pid, k.pidfd, k.parent = pid, -1, false
 	if fd, errno := pidfdOpen(pid); errno == 0 {
 		setCloexec(fd, true)
 		k.pidfd = fd
@@ -78,22 +81,62 @@ func (m *monitor) startKeeper() {
 	}
 }
 
-// stop ends the keeper and waits for it.
+// adoptKeeper finds the keeper that has started this monitor. False: it is gone.
+func (m *monitor) adoptKeeper() bool {
+	pid := syscall.Getppid()
+	fd, errno := pidfdOpen(pid)
+	if errno != 0 {
+		return false
+	}
+	if pid == 1 || syscall.Getppid() != pid {
+		syscall.Close(fd)
+		return false
+	}
+	setCloexec(fd, true)
+	m.keeper.pid, m.keeper.pidfd, m.keeper.parent = pid, fd, true
+	m.watch(fd, syscall.EPOLLIN)
+	return true
+}
+
+// replaceKeeper starts a keeper that holds what this process holds now, and only
+// then ends the old one.
+func (m *monitor) replaceKeeper() {
+	old := m.keeper
+	m.keeper.pid = 0
+	m.startKeeper()
+	old.stop()
+}
+
+// stop ends the keeper and waits until it has let go of what it holds.
 func (k *keeper) stop() {
 	if k.pid == 0 {
 		return
 	}
-	syscall.Kill(k.pid, syscall.SIGKILL)
-	for {
-		_, err := syscall.Wait4(k.pid, nil, 0, nil)
-		if err != syscall.EINTR {
-			break
+	if k.parent {
+		k.stopParent()
+	} else {
+		syscall.Kill(k.pid, syscall.SIGKILL)
+		for {
+			_, err := syscall.Wait4(k.pid, nil, 0, nil)
+			if err != syscall.EINTR {
+				break
+			}
 		}
 	}
 	if k.pidfd >= 0 {
 		syscall.Close(k.pidfd)
 	}
 	k.pid = 0
+}
+
+// stopParent ends a keeper that is no child. Its number may be another
+// process's by now, so the signal goes by its pidfd.
+func (k *keeper) stopParent() {
+	syscall.RawSyscall6(sysPidfdSendSignal, uintptr(k.pidfd), uintptr(syscall.SIGKILL), 0, 0, 0, 0)
+	poll := pollFD{fd: int32(k.pidfd), events: 1}
+	for poll.revents == 0 {
+		syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, 0, 0, 0, 0)
+	}
 }
 
 // prepareKeeper lays out the keeper's arguments in one mapping.
@@ -267,6 +310,47 @@ func keep(b *keeperBlock) {
 	for b.poll.revents == 0 {
 		syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&b.poll)), 1, 0, 0, 0, 0)
 	}
+	for b.restarts = 0; b.restarts < maxRestarts; b.restarts++ {
+		pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if errno == 0 && pid == 0 {
+			become(b)
+		}
+		if errno != 0 || !died(b, pid) {
+			break
+		}
+	}
+	for {
+		syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)
+	}
+}
+
+// maxRestarts bounds how often one keeper starts a monitor.
+const maxRestarts = 10000
+
+// died waits for the monitor pid and tells whether it was killed or has crashed
+// (Go's status for that is 2).
+//
+//go:nosplit
+//go:noinline
+//go:norace
+func died(b *keeperBlock, pid uintptr) bool {
+	for {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&b.status)), 0, 0, 0, 0)
+		if errno == 0 {
+			return b.status&0x7f != 0 || b.status>>8&0xff == 2
+		}
+		if errno != syscall.EINTR {
+			return false
+		}
+	}
+}
+
+// become makes this process a monitor.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+func become(b *keeperBlock) {
 	for fd := b.firstHeld; fd < b.firstClosed-1; fd++ {
 		syscall.RawSyscall6(syscall.SYS_FCNTL, fd, syscall.F_SETFD, 0, 0, 0, 0)
 	}

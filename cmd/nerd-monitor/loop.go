@@ -110,8 +110,7 @@ func (m *monitor) dispatchOther(fd int, events uint32) {
 		return
 	}
 	if m.keeper.pid != 0 && fd == m.keeper.pidfd {
-		m.keeper.stop()
-		m.startKeeper()
+		m.replaceKeeper()
 		return
 	}
 	for _, c := range m.clients {

@@ -88,13 +88,16 @@ func run(c config, args []string) {
 	recovered := m.takeOver()
 	m.openAll(recovered)
 	m.listen()
+	if c.mode == "run" || !m.adoptKeeper() {
+		leaveCgroups() // first, so that the keeper is not left in them
+		m.startKeeper()
+	}
 	if c.mode == "run" {
 		m.addClient(wire.FirstClientFD)
 		if len(m.clients) > 0 {
 			m.sayReady(m.clients[0])
 			m.flush(m.clients[0])
 		}
-		leaveCgroups()
 	}
 	if m.j.exited != 0 {
 		m.state = exited
@@ -103,7 +106,6 @@ func run(c config, args []string) {
 	} else if c.pid != 0 {
 		m.setPID(c.pid)
 	}
-	m.startKeeper()
 	m.loop()
 }
 
@@ -166,7 +168,7 @@ func (m *monitor) throttle() {
 		m.j.crashes = 0
 	}
 	m.j.started = t
-	if m.j.crashes > 5 {
+	if m.j.crashes > 20 {
 		syscall.Nanosleep(&syscall.Timespec{Sec: 1}, nil)
 	}
 }

@@ -231,11 +231,10 @@ func (m *monitor) releasePorts() {
 	if m.c.ports == 0 {
 		return
 	}
-	m.keeper.stop()
 	for i := range m.c.ports {
 		syscall.Dup3(0, wire.FirstPortFD+i, syscall.O_CLOEXEC)
 	}
-	m.startKeeper()
+	m.replaceKeeper()
 }
 
 // advance moves on to the next state when its time has come.

@@ -8,16 +8,15 @@ import (
 // System calls by number, where package syscall has none. Numbers above 423
 // are the same on all of Linux's architectures.
 const (
-	sysPidfdOpen  = 434
-	sysCloseRange = 436
+	sysPidfdSendSignal = 424
+	sysPidfdOpen       = 434
+	sysCloseRange      = 436
 
 	clockRealtime  = 0
 	clockMonotonic = 1
 
 	spliceMove     = 1
 	spliceNonblock = 2
-
-	fSetPipeSize = 1031
 )
 
 // now reads a clock, in nanoseconds.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -91,6 +92,8 @@ func container(kind string) error {
 		return errors.Join(err1, err2)
 	case "count": // n numbered lines
 		return count(stdout, n)
+	case "flood": // numbered lines until stdin ends
+		return flood(stdout, os.Stdin)
 	case "slow": // n numbered lines in small writes
 		for i := range n {
 			if _, err := fmt.Fprintf(stdout, "%d\n", i); err != nil {
@@ -105,6 +108,25 @@ func container(kind string) error {
 		go closeOnSignal(files[5])
 		_, err := io.Copy(stdout, stdin)
 		return err
+	}
+	return nil
+}
+
+func flood(w io.Writer, until io.Reader) error {
+	var stop atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, until)
+		stop.Store(true)
+	}()
+	var buf []byte
+	for i := 0; !stop.Load(); i++ {
+		buf = append(strconv.AppendInt(buf, int64(i), 10), '\n')
+		if len(buf) > 8000 {
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
 	}
 	return nil
 }
