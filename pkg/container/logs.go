@@ -2,6 +2,8 @@ package container
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"strconv"
 
 	"github.com/containerd/errdefs"
@@ -89,10 +91,14 @@ func (s *Service) Logs(ctx context.Context, ref string, opts LogsOptions) error 
 	} else {
 		close(ended)
 	}
-	return logs.Read(ctx, s.cfg.Layout.LogFile(c.ID), logs.Options{
-		Stdout: opts.Stdout, Stderr: opts.Stderr, Tail: opts.Tail, Since: opts.Since, Until: opts.Until,
-		Follow: opts.Follow, Timestamps: opts.Timestamps, Details: opts.Details,
+	printer := logs.Printer{Stdout: opts.Stdout, Stderr: opts.Stderr, Timestamps: opts.Timestamps, Details: opts.Details}
+	err = logs.Read(ctx, s.cfg.Layout.LogFile(c.ID), logs.Options{
+		Tail: opts.Tail, Since: opts.Since, Until: opts.Until, Follow: opts.Follow, Emit: printer.Print,
 	}, ended)
+	if errors.Is(err, fs.ErrNotExist) { // it has never run
+		return nil
+	}
+	return err
 }
 
 // awaitEnd returns when a container has ended for good: drained, and not about

@@ -67,6 +67,20 @@ func (s *Service) Repair(ctx context.Context, dryRun bool) ([]Finding, error) {
 	return r.found, err
 }
 
+// Live tells whether a container may hold a network: it runs, is being started
+// or removed, waits for a restart, or belongs to another namespace of the host.
+func (s *Service) Live(ctx context.Context, id string) (bool, error) {
+	r := &repair{s: s, ctx: ctx}
+	c, err := s.get(ctx, id)
+	switch {
+	case errdefs.IsNotFound(err):
+		return r.busy(id) || s.cfg.Layout.OtherContainer(id), nil
+	case err != nil:
+		return false, err
+	}
+	return c.Running() || c.Status.State == container.StateRestarting || r.busy(id), nil
+}
+
 type repair struct {
 	s     *Service
 	ctx   context.Context

@@ -74,14 +74,13 @@ func defaultDeviceRules() []specs.LinuxDeviceCgroup {
 		{Allow: true, Type: "c", Access: "m"},
 		{Allow: true, Type: "b", Access: "m"},
 	}
-	for _, n := range [][2]int64{{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, -1}, {10, 200}} {
+	for _, n := range [][2]int64{{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, -1}} {
 		r := specs.LinuxDeviceCgroup{Allow: true, Type: "c", Major: &n[0], Access: "rwm"}
 		if n[1] >= 0 {
 			r.Minor = &n[1]
 		}
 		rules = append(rules, r)
 	}
-	rules[len(rules)-1].Allow = false // /dev/net/tun
 	return rules
 }
 
