@@ -162,7 +162,7 @@ func importError(err error) error {
 	if errors.Is(err, context.Canceled) || errdefs.IsUnavailable(err) {
 		return err
 	}
-	return errorf(errdefs.ErrInvalidArgument, "the root file system archive cannot be imported: %v", err)
+	return errorf(errdefs.ErrInvalidArgument, "the root file system archive cannot be imported: %s", withoutKind(err))
 }
 
 // writeImage stores a configuration and the manifest of its only layer.

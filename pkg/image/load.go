@@ -187,7 +187,12 @@ func archiveError(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errorf(errdefs.ErrInvalidArgument, "the image archive is cut short: %v", err)
 	}
-	return errorf(errdefs.ErrInvalidArgument, "the image archive cannot be loaded: %v", err)
+	return errorf(errdefs.ErrInvalidArgument, "the image archive cannot be loaded: %s", withoutKind(err))
+}
+
+// withoutKind is the text of an error without the name of its kind at the end.
+func withoutKind(err error) string {
+	return strings.TrimSuffix(err.Error(), ": "+errdefs.ErrInvalidArgument.Error())
 }
 
 // ownRefs keeps the unfinished writes of one import apart from those of every
