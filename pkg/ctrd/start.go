@@ -1,6 +1,7 @@
 package ctrd
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -39,6 +40,10 @@ var runcCauses = []struct {
 	{"not a directory", codeCannotExecute},
 }
 
+// commandMarks are where the part of runc's text begins that is about the command
+// and its working directory. The command itself is quoted, so it cannot hold one.
+var commandMarks = []string{"exec: \"", "chdir to cwd"}
+
 // StartError says in one line why a command did not start. An error of the
 // command itself becomes an errs.Start with the shell's exit code; the chain of
 // prefixes that shim and runtime put before the cause is dropped.
@@ -48,16 +53,16 @@ func StartError(err error, command string) error {
 	}
 	text := strings.TrimSuffix(err.Error(), ": "+errdefs.ErrUnknown.Error())
 	line := lastLine(text)
-	at := strings.LastIndex(line, "exec: \"")
-	if at >= 0 {
+	for _, mark := range commandMarks {
+		at := strings.Index(line, mark)
+		if at < 0 {
+			continue
+		}
 		for _, c := range runcCauses {
-			if strings.Contains(line[at:], c.text) {
-				return &errs.Start{Code: c.code, Err: fmt.Errorf("%s", clean(line[at:]))}
+			if cause := clean(line[at:]); strings.HasSuffix(cause, c.text) {
+				return &errs.Start{Code: c.code, Err: errors.New(cause)}
 			}
 		}
-	}
-	if strings.Contains(line, "chdir to cwd") {
-		return &errs.Start{Code: codeNotFound, Err: fmt.Errorf("%s", clean(line[strings.Index(line, "chdir to cwd"):]))}
 	}
 	return fmt.Errorf("cannot start %q: %s", path.Base(command), clean(afterPrefixes(line)))
 }
