@@ -1,0 +1,269 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Options choose what Read delivers.
+type Options struct {
+	Tail   int       // only the last Tail entries of what is there; negative: all
+	Since  time.Time // only entries at or after it; zero: all
+	Until  time.Time // only entries at or before it; zero: all
+	Follow bool      // go on until done is closed, or Until has passed
+	Emit   func(Entry) error
+}
+
+// Read delivers the entries of the log at path and of its rotated files path.1,
+// path.2 ..., oldest first. With Follow it waits for more, through rotations,
+// until done is closed and everything has been delivered. Entries that cannot be
+// decoded are skipped and counted in the error. A log that does not exist is
+// fs.ErrNotExist, or with Follow one that is yet to come.
+func Read(ctx context.Context, path string, opts Options, done <-chan struct{}) error {
+	r := &reader{path: path, opts: opts}
+	defer r.close()
+	if opts.Follow {
+		w, err := watchDir(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		r.watch = w
+	}
+	err := r.run(ctx, done)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	if r.bad > 0 {
+		err = errors.Join(err, fmt.Errorf("%s: %d entries cannot be read", path, r.bad))
+	}
+	return err
+}
+
+// errEnough ends a read at Options.Until.
+var errEnough = errors.New("enough")
+
+type reader struct {
+	path  string
+	opts  Options
+	files []*file // still to be read, oldest first; the last was the current log when opened
+	watch *watcher
+	dec   decoder
+	bad   int
+}
+
+func (r *reader) close() {
+	for _, f := range r.files {
+		_ = f.close() // opened for reading only
+	}
+}
+
+func (r *reader) run(ctx context.Context, done <-chan struct{}) error {
+	files, err := openAll(r.path)
+	if err != nil && (!r.opts.Follow || !errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
+	r.files = files
+	if err := r.seekTail(); err != nil {
+		return err
+	}
+	for {
+		finished := isClosed(done) // before reading: what was written until then is read
+		if err := r.drain(ctx); err != nil {
+			return err
+		}
+		more, err := r.findNewer()
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		if finished || !r.opts.Follow {
+			return r.last()
+		}
+		if err := r.watch.wait(ctx, done, r.opts.Until); err != nil {
+			return err
+		}
+	}
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// openAll opens path and its rotated files, oldest first. It tries again if a
+// rotation comes between.
+func openAll(path string) (files []*file, err error) {
+	for range 100 {
+		files, err = openOnce(path)
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(path)
+		if err == nil && os.SameFile(info, files[len(files)-1].info) {
+			return files, nil
+		}
+		for _, f := range files {
+			_ = f.close() // opened for reading only
+		}
+	}
+	return nil, fmt.Errorf("%s is rotated faster than it can be opened", path)
+}
+
+func openOnce(path string) ([]*file, error) {
+	current, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	files := []*file{current}
+	for i := 1; ; i++ {
+		f, err := openFile(path + "." + strconv.Itoa(i))
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append([]*file{f}, files...)
+	}
+	return files, nil
+}
+
+// seekTail skips all but the last Options.Tail entries.
+func (r *reader) seekTail() error {
+	if r.opts.Tail < 0 {
+		return nil
+	}
+	left := r.opts.Tail
+	for i := len(r.files) - 1; i >= 0; i-- {
+		var err error
+		if left == 0 {
+			err = r.files[i].seekEnd()
+		} else {
+			left, err = r.files[i].seekTail(left)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain delivers all that is in the files now. All but the last are closed: the
+// current one may grow.
+func (r *reader) drain(ctx context.Context) error {
+	for len(r.files) > 0 {
+		f := r.files[0]
+		if len(r.files) == 1 && f.truncated() {
+			f.rewind()
+		}
+		for n := 0; ; n++ {
+			line, err := f.next()
+			if err != nil {
+				return err
+			}
+			if line == nil {
+				break
+			}
+			if err := r.emit(line); err != nil {
+				return err
+			}
+			if n%256 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if len(r.files) == 1 {
+			return nil
+		}
+		if err := r.last(); err != nil {
+			return err
+		}
+		r.files = r.files[1:]
+		if err := f.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// last delivers an entry that lacks its newline, at the end of a file to which
+// nothing is added any more.
+func (r *reader) last() error {
+	if len(r.files) == 0 || len(r.files[0].rest()) == 0 {
+		return nil
+	}
+	e, err := r.dec.decode(r.files[0].rest())
+	if err != nil {
+		return nil //nolint:nilerr // the head of an entry that was never completed
+	}
+	return r.deliver(e)
+}
+
+func (r *reader) emit(line []byte) error {
+	e, err := r.dec.decode(line)
+	if err != nil {
+		r.bad++
+		return nil
+	}
+	return r.deliver(e)
+}
+
+func (r *reader) deliver(e Entry) error {
+	if !r.opts.Since.IsZero() && e.Time.Before(r.opts.Since) {
+		return nil
+	}
+	if !r.opts.Until.IsZero() && e.Time.After(r.opts.Until) {
+		return errEnough
+	}
+	return r.opts.Emit(e)
+}
+
+// findNewer looks for files that a rotation has begun since the last look. The
+// one at hand may have got its last lines just before that, so it stays first in
+// the queue.
+func (r *reader) findNewer() (bool, error) {
+	info, err := os.Stat(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(r.files) > 0 && os.SameFile(info, r.files[0].info) {
+		return false, nil
+	}
+	files, err := openAll(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(r.files) == 0 {
+		r.files = files
+		return true, nil
+	}
+	newer := files
+	for i, f := range files {
+		if os.SameFile(f.info, r.files[0].info) {
+			newer = files[i+1:]
+			for _, old := range files[:i+1] {
+				_ = old.close() // opened for reading only
+			}
+		}
+	}
+	r.files = append(r.files, newer...)
+	return len(newer) > 0, nil
+}
