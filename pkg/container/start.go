@@ -41,15 +41,15 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 		unlock()
 		return "", Outcome{}, err
 	}
-	w := s.wire(ctx, &p.Container)
+	st := s.stage(ctx, &p.Container)
 	rootfs, err := s.make(ctx, p, &u)
 	if err != nil {
-		w.abandon(ctx, &err)
+		st.abandon(ctx, &err)
 		u.run(ctx, &err)
 		unlock()
 		return "", Outcome{}, err
 	}
-	run, err := s.launch(ctx, &p.Container, rootfs, w, start)
+	run, err := s.launch(ctx, &p.Container, rootfs, st, start)
 	if err != nil {
 		err = s.failedStart(ctx, &p.Container, err)
 		unlock()
@@ -102,7 +102,7 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 			return fmt.Errorf("root file system of container %s: %w", c.Name, err)
 		}
 		c.Status.StoppedByHand = false
-		run, err = s.launch(ctx, c, rootfs, s.wire(ctx, c), start)
+		run, err = s.launch(ctx, c, rootfs, s.stage(ctx, c), start)
 		if err != nil {
 			return s.failedStart(ctx, c, err)
 		}
@@ -112,28 +112,18 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 }
 
 // launch creates and starts the task. The caller holds the container's lock.
-func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount, w *wiring, start StartOptions) (run *running, err error) {
+func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount, st *stage, start StartOptions) (run *running, err error) {
 	defer func() {
 		if err != nil {
-			w.abandon(ctx, &err)
+			st.abandon(ctx, &err)
 		}
 	}()
-	held, err := w.ports()
+	mon, err := st.monitor()
 	if err != nil {
 		return nil, err
 	}
-	mon, err := monitor.Spawn(ctx, s.monitorConfig(c, held))
-	if err != nil {
-		return nil, fmt.Errorf("starting the monitor of container %s: %w", c.Name, err)
-	}
 	s.keepAlive(mon, c)
-	defer func() {
-		if err != nil { // there is nothing to watch: the monitor ends
-			_ = mon.Done(false)
-			_ = mon.Close()
-		}
-	}()
-	if err := w.sandbox(); err != nil {
+	if err := st.sandbox(); err != nil {
 		return nil, err
 	}
 	pid, err := s.createTask(ctx, c, rootfs)
@@ -141,7 +131,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 		return nil, err
 	}
 	run = &running{s: s, c: c, mon: mon, attach: start.Attach}
-	if err := s.startTask(ctx, c, w, run, pid); err != nil {
+	if err := s.startTask(ctx, c, st.wiring, run, pid); err != nil {
 		_, _ = s.killTask(context.WithoutCancel(ctx), c.ID)
 		return nil, err
 	}
@@ -235,6 +225,48 @@ func (s *Service) monitorConfig(c *Container, ports []*os.File) monitor.Config {
 	}
 	logOptions(c.HostConfig.LogConfig, s.cfg.Layout.LogFile(c.ID), &cfg)
 	return cfg
+}
+
+// stage is what a container needs around its task, in the making: its network
+// and its monitor.
+type stage struct {
+	*wiring
+	mon    *monitor.Client
+	monErr error
+	ready  chan struct{} // closed when mon or monErr is set
+}
+
+// stage begins to wire the network and to start the monitor.
+func (s *Service) stage(ctx context.Context, c *Container) *stage {
+	st := &stage{wiring: s.wire(ctx, c), ready: make(chan struct{})}
+	go func() {
+		defer close(st.ready)
+		held, err := st.ports()
+		if err == nil {
+			st.mon, err = monitor.Spawn(ctx, s.monitorConfig(c, held))
+		}
+		if err != nil && st.heldErr == nil {
+			err = fmt.Errorf("starting the monitor of container %s: %w", c.Name, err)
+		}
+		st.monErr = err
+	}()
+	return st
+}
+
+// monitor waits for the monitor.
+func (st *stage) monitor() (*monitor.Client, error) {
+	<-st.ready
+	return st.mon, st.monErr
+}
+
+// abandon takes everything back after another part of the start failed. The
+// monitor has nothing to watch and ends.
+func (st *stage) abandon(ctx context.Context, err *error) {
+	if mon, _ := st.monitor(); mon != nil {
+		_ = mon.Done(false)
+		_ = mon.Close()
+	}
+	st.wiring.abandon(ctx, err)
 }
 
 // wiring is the network of a container being made, in the background.
