@@ -1,0 +1,200 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/distribution/reference"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
+	"github.com/nerd-cli/nerd/pkg/cli/progress"
+	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/nerd"
+)
+
+// PullOptions are the inputs of "nerd pull".
+type PullOptions struct {
+	Factory *factory.Factory
+
+	Ref      string
+	AllTags  bool
+	Quiet    bool
+	Platform string
+}
+
+// NewCmdPull makes "nerd pull".
+func NewCmdPull(f *factory.Factory, runF func(context.Context, *PullOptions) error) *cobra.Command {
+	o := &PullOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:                   "pull [OPTIONS] NAME[:TAG|@DIGEST]",
+		Short:                 "Download an image from a registry",
+		Args:                  flagx.ExactArgs(1),
+		Annotations:           map[string]string{aliases: "nerd image pull, nerd pull"},
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     completeNames(f, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Ref = args[0]
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runPull(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.AllTags, "all-tags", "a", false, "Download all tagged images in the repository")
+	flags.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
+	_ = flags.MarkHidden("disable-content-trust")
+	flags.StringVar(&o.Platform, "platform", os.Getenv("DOCKER_DEFAULT_PLATFORM"), "Set platform if server is multi-platform capable")
+	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress verbose output")
+	return cmd
+}
+
+func runPull(ctx context.Context, o *PullOptions) error {
+	streams := o.Factory.IO
+	named, err := image.ParseName(o.Ref)
+	if err != nil {
+		return err
+	}
+	bare, err := reference.ParseNormalizedNamed(o.Ref)
+	if err != nil {
+		return err
+	}
+	platform, err := parsePlatform(o.Platform)
+	if err != nil {
+		return err
+	}
+	if o.AllTags && !reference.IsNameOnly(bare) {
+		return errors.New("tag can't be used with --all-tags/-a")
+	}
+	client, err := o.Factory.Client(ctx)
+	if err != nil {
+		return err
+	}
+	if o.AllTags {
+		return pullAll(ctx, o, client, bare, platform)
+	}
+	if reference.IsNameOnly(bare) && !o.Quiet {
+		fmt.Fprintln(streams.Out, "Using default tag: latest")
+	}
+	if err := pullOne(ctx, o, client, named, platform); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(streams.Out, named.String())
+	return err
+}
+
+func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo reference.Named, platform *ocispec.Platform) error {
+	tags, err := client.Images.RemoteTags(ctx, repo)
+	if err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		named, err := reference.WithTag(repo, tag)
+		if err != nil {
+			return fmt.Errorf("registry %s lists a tag that is none: %w", reference.Domain(repo), err)
+		}
+		if err := pullOne(ctx, o, client, named, platform); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(o.Factory.IO.Out, repo.String())
+	return err
+}
+
+func pullOne(ctx context.Context, o *PullOptions, client *nerd.Client, named reference.Named, platform *ocispec.Platform) error {
+	pulled, err := pullShown(ctx, o.Factory.IO, client, named, platform, o.Quiet)
+	if err != nil || o.Quiet {
+		return err
+	}
+	return summarize(o.Factory.IO.Out, named, pulled)
+}
+
+// PullWithProgress pulls an image for a command that needs it, showing how far
+// it has come on standard error, where it leaves the output of a container
+// alone. The platform is os[/arch[/variant]]; empty: this machine's.
+func PullWithProgress(ctx context.Context, f *factory.Factory, ref, platform string, quiet bool) error {
+	named, err := image.ParseName(ref)
+	if err != nil {
+		return err
+	}
+	want, err := parsePlatform(platform)
+	if err != nil {
+		return err
+	}
+	client, err := f.Client(ctx)
+	if err != nil {
+		return err
+	}
+	pulled, err := pullShown(ctx, f.IO, client, named, want, quiet)
+	if err != nil || quiet {
+		return err
+	}
+	return summarize(f.IO.Err, named, pulled)
+}
+
+func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.Client, named reference.Named, platform *ocispec.Platform, quiet bool) (*image.Pulled, error) {
+	printer := progress.Quiet()
+	if !quiet {
+		fmt.Fprintf(streams.Err, "%s: Pulling from %s\n", tagOrDigest(named), reference.Path(named))
+		printer = newPrinter(streams)
+	}
+	defer printer.Close()
+	return client.Images.Pull(ctx, named.String(), image.PullOptions{Platform: platform, Progress: show(printer)})
+}
+
+// newPrinter shows progress on standard error.
+func newPrinter(streams *iostreams.IOStreams) progress.Printer {
+	_, height, ok := streams.Size()
+	if !ok {
+		height = 24
+	}
+	return progress.New(streams.Err, streams.ErrIsTerminal(), streams.ErrWidth(), height-2)
+}
+
+// show turns the events of a layer into Docker's words.
+func show(p progress.Printer) func(image.Event) {
+	return func(e image.Event) {
+		u := progress.Update{ID: fmt.Sprintf("%.12s", e.Layer.Encoded())}
+		switch e.Phase {
+		case image.Waiting:
+			u.Status = "Pulling fs layer"
+		case image.Exists:
+			u.Status, u.Done = "Already exists", true
+		case image.Downloading:
+			u.Status, u.Current, u.Total = "Downloading", e.Current, e.Total
+		case image.Downloaded:
+			u.Status = "Download complete"
+		case image.Extracting:
+			u.Status = "Extracting"
+		case image.Complete:
+			u.Status, u.Done = "Pull complete", true
+		}
+		p.Update(u)
+	}
+}
+
+func summarize(w io.Writer, named reference.Named, pulled *image.Pulled) error {
+	status := "Image is up to date for"
+	if pulled.New {
+		status = "Downloaded newer image for"
+	}
+	_, err := fmt.Fprintf(w, "Digest: %s\nStatus: %s %s\n", pulled.Digest, status, reference.FamiliarString(named))
+	return err
+}
+
+func tagOrDigest(named reference.Named) string {
+	switch r := named.(type) {
+	case reference.Digested:
+		return r.Digest().String()
+	case reference.Tagged:
+		return r.Tag()
+	}
+	return named.Name()
+}

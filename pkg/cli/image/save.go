@@ -1,0 +1,98 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/image"
+)
+
+// SaveOptions are the inputs of "nerd save".
+type SaveOptions struct {
+	Factory *factory.Factory
+
+	Refs      []string
+	Output    string // file; empty: standard output
+	Platforms []string
+}
+
+// NewCmdSave makes "nerd save".
+func NewCmdSave(f *factory.Factory, runF func(context.Context, *SaveOptions) error) *cobra.Command {
+	o := &SaveOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:                   "save [OPTIONS] IMAGE [IMAGE...]",
+		Short:                 "Save one or more images to a tar archive (streamed to STDOUT by default)",
+		Args:                  flagx.MinArgs(1),
+		Annotations:           map[string]string{aliases: "nerd image save, nerd save"},
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     completeNames(f, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Refs = args
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runSave(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.Output, "output", "o", "", "Write to a file, instead of STDOUT")
+	flags.StringSliceVar(&o.Platforms, "platform", nil, `Save only the given platform(s). Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8")`)
+	return cmd
+}
+
+func runSave(ctx context.Context, o *SaveOptions) error {
+	platforms, err := parsePlatforms(o.Platforms)
+	if err != nil {
+		return err
+	}
+	if o.Output == "" && o.Factory.IO.OutIsTerminal() {
+		return errors.New("cowardly refusing to save to a terminal: use the -o flag or redirect")
+	}
+	client, err := o.Factory.Client(ctx)
+	if err != nil {
+		return err
+	}
+	write := func(w io.Writer) error {
+		return client.Images.Save(ctx, o.Refs, w, image.SaveOptions{Platforms: platforms})
+	}
+	if o.Output == "" {
+		return write(o.Factory.IO.Out)
+	}
+	return writeFile(o.Output, write)
+}
+
+// writeFile writes a file whole or not at all. What is no regular file, a pipe
+// or a device, is written to as it is.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return fmt.Errorf("%s is a folder: name a file", path)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
