@@ -76,7 +76,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+	}()
 	archive := filepath.Join(dir, "busybox.tar")
 	if err := writeImage(archive); err != nil {
 		return err

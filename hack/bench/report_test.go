@@ -34,8 +34,10 @@ func TestTable(t *testing.T) {
 	if timings[0].Ratio != 0.5 || timings[1].Ratio != 1 || timings[2].Ratio != 0 {
 		t.Errorf("ratios: %+v", timings)
 	}
-	r := report{Time: time.Unix(0, 0).UTC(), Kernel: "6.1", CPUs: 2, Timings: timings,
-		Memory: []footprint{{Tool: "nerd", RunningTotal: 3.25, Running: map[string]float64{"nerd-monitor": 3.25}}}}
+	r := report{
+		Time: time.Unix(0, 0).UTC(), Kernel: "6.1", CPUs: 2, Timings: timings,
+		Memory: []footprint{{Tool: "nerd", RunningTotal: 3.25, Running: map[string]float64{"nerd-monitor": 3.25}}},
+	}
 	got := r.table()
 	for _, want := range []string{"Linux 6.1, 2 CPUs", "11.0", "0.50", "nerd-monitor 3.2"} {
 		if !strings.Contains(got, want) {

@@ -158,7 +158,8 @@ func Write(w io.Writer, img Image) error {
 		return err
 	}
 	return Rootfs(w, []File{
-		{Name: "blobs/"}, {Name: "blobs/sha256/"},
+		{Name: "blobs/"},
+		{Name: "blobs/sha256/"},
 		blob(configJSON), blob(layer.Bytes()), blob(manifestJSON),
 		{Name: ocispec.ImageLayoutFile, Mode: 0o644, Data: []byte(`{"imageLayoutVersion":"1.0.0"}`)},
 		{Name: ocispec.ImageIndexFile, Mode: 0o644, Data: index},
