@@ -11,6 +11,7 @@ import (
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 )
@@ -36,7 +37,7 @@ func NewCmdHistory(f *factory.Factory, runF func(context.Context, *HistoryOption
 		Args:                  flagx.ExactArgs(1),
 		Annotations:           map[string]string{aliases: "nerd image history, nerd history"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, 1),
+		ValidArgsFunction:     complete.First(1, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]
 			if runF != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
-	"github.com/nerd-cli/nerd/pkg/image"
 )
 
 // aliases is the annotation under which a command lists its full paths.
@@ -69,27 +68,4 @@ func parsePlatforms(texts []string) ([]ocispec.Platform, error) {
 		}
 	}
 	return all, nil
-}
-
-// completeNames completes the names of local images, for up to limit arguments;
-// negative: any number.
-func completeNames(f *factory.Factory, limit int) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if limit >= 0 && len(args) >= limit {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		client, err := f.Client(cmd.Context())
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		list, err := client.Images.List(cmd.Context(), image.ListOptions{})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var names []string
-		for _, i := range list {
-			names = append(names, i.RepoTags...)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
 }

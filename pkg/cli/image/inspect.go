@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/format"
@@ -28,7 +29,7 @@ func NewCmdInspect(f *factory.Factory, runF func(context.Context, *InspectOption
 		Short:                 "Display detailed information on one or more images",
 		Args:                  flagx.MinArgs(1),
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, -1),
+		ValidArgsFunction:     complete.Images(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Refs = args
 			if runF != nil {

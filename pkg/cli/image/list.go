@@ -12,6 +12,7 @@ import (
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/image"
@@ -43,7 +44,7 @@ func NewCmdList(f *factory.Factory, runF func(context.Context, *ListOptions) err
 		Args:                  flagx.MaxArgs(1),
 		Annotations:           map[string]string{aliases: "nerd image ls, nerd image list, nerd images"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, 1),
+		ValidArgsFunction:     complete.First(1, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.Match = args[0]

@@ -11,6 +11,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
@@ -38,7 +39,7 @@ func NewCmdPull(f *factory.Factory, runF func(context.Context, *PullOptions) err
 		Args:                  flagx.ExactArgs(1),
 		Annotations:           map[string]string{aliases: "nerd image pull, nerd pull"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, 1),
+		ValidArgsFunction:     complete.First(1, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]
 			if runF != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/image"
@@ -31,7 +32,7 @@ func NewCmdRemove(f *factory.Factory, runF func(context.Context, *RemoveOptions)
 		Args:                  flagx.MinArgs(1),
 		Annotations:           map[string]string{aliases: "nerd image rm, nerd image remove, nerd rmi"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, -1),
+		ValidArgsFunction:     complete.Images(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Refs = args
 			if len(platforms) > 0 {

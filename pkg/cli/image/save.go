@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/image"
@@ -33,7 +34,7 @@ func NewCmdSave(f *factory.Factory, runF func(context.Context, *SaveOptions) err
 		Args:                  flagx.MinArgs(1),
 		Annotations:           map[string]string{aliases: "nerd image save, nerd save"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, -1),
+		ValidArgsFunction:     complete.Images(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Refs = args
 			if runF != nil {

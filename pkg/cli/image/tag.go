@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 )
@@ -25,7 +26,7 @@ func NewCmdTag(f *factory.Factory, runF func(context.Context, *TagOptions) error
 		Args:                  flagx.ExactArgs(2),
 		Annotations:           map[string]string{aliases: "nerd image tag, nerd tag"},
 		DisableFlagsInUseLine: true,
-		ValidArgsFunction:     completeNames(f, 2),
+		ValidArgsFunction:     complete.First(2, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Source, o.Target = args[0], args[1]
 			if runF != nil {
