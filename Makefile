@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench install uninstall dist clean help
+.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench install uninstall clean help
 
 build: ## build bin/nerd and bin/nerd-monitor (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor
@@ -54,11 +54,8 @@ install: build ## install below PREFIX, with the unit that restores containers a
 uninstall: ## remove what install has laid down
 	hack/install.sh uninstall '$(DESTDIR)' '$(PREFIX)'
 
-dist: build ## pack nerd and its engine into dist/
-	hack/dist.sh '$(patsubst v%,%,$(VERSION))'
-
 clean: ## remove what was built
-	rm -rf bin dist
+	rm -rf bin
 
 help: ## print this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

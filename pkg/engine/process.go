@@ -124,7 +124,7 @@ func (d daemon) find() (state.Process, bool) {
 
 // stop ends the process, first asking, and waits until it is gone.
 func stop(ctx context.Context, p state.Process, patience time.Duration) error {
-	if err := signal(p, unix.SIGTERM); err != nil {
+	if err := sendSignal(p, unix.SIGTERM); err != nil {
 		return err
 	}
 	asked, cancel := context.WithTimeout(ctx, patience)
@@ -135,7 +135,7 @@ func stop(ctx context.Context, p state.Process, patience time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := signal(p, unix.SIGKILL); err != nil {
+	if err := sendSignal(p, unix.SIGKILL); err != nil {
 		return err
 	}
 	killed, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -146,9 +146,9 @@ func stop(ctx context.Context, p state.Process, patience time.Duration) error {
 	return nil
 }
 
-// signal reaches the process that p names or none: the descriptor is held while
+// sendSignal reaches the process that p names or none: the descriptor is held while
 // the start time is compared, so the number cannot change hands in between.
-func signal(p state.Process, sig unix.Signal) error {
+func sendSignal(p state.Process, sig unix.Signal) error {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
