@@ -53,13 +53,14 @@ func Local(cfg Config, s Stores) (*Client, error) {
 // Leased gives a context under which all that is made is kept, for a day at
 // most, until done is called. Call done in every case: what no image, container
 // or snapshot refers to by then is garbage, and is collected before done returns
-// if collect is set. Within another lease it does nothing.
-func (c *Client) Leased(ctx context.Context) (leased context.Context, done func(collect bool) error, err error) {
+// if collect is set. Within another lease it does nothing. The labels say whose
+// the lease is, for whoever finds it after a crash.
+func (c *Client) Leased(ctx context.Context, labels map[string]string) (leased context.Context, done func(collect bool) error, err error) {
 	if _, held := leases.FromContext(ctx); held {
 		return ctx, func(bool) error { return nil }, nil
 	}
 	manager := c.Leases()
-	lease, err := manager.Create(c.Context(ctx), leases.WithRandomID(), leases.WithExpiration(leaseLife))
+	lease, err := manager.Create(c.Context(ctx), leases.WithRandomID(), leases.WithExpiration(leaseLife), leases.WithLabels(labels))
 	if err != nil {
 		return nil, nil, err
 	}

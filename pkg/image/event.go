@@ -2,6 +2,7 @@ package image
 
 import (
 	"io"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/images"
 	digest "github.com/opencontainers/go-digest"
@@ -86,4 +87,28 @@ func count(rc io.ReadCloser, desc ocispec.Descriptor, report reporter) io.ReadCl
 		return countedSeeker{c, seeker}
 	}
 	return c
+}
+
+// layers remembers how far each layer has come. A layer that was fetched though
+// its snapshot was there already is never unpacked, and would stay half done.
+type layers struct {
+	report reporter
+	mu     sync.Mutex
+	phases map[digest.Digest]Event
+}
+
+func (l *layers) note(e Event) {
+	l.mu.Lock()
+	l.phases[e.Layer] = e
+	l.mu.Unlock()
+	l.report(e)
+}
+
+func (l *layers) complete() {
+	for _, e := range l.phases {
+		if e.Phase != Complete && e.Phase != Exists {
+			e.Phase = Complete
+			l.report(e)
+		}
+	}
 }

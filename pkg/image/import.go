@@ -46,11 +46,12 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 	if err := applyChanges(&config.Config, opts.Changes); err != nil {
 		return "", err
 	}
-	ctx, done, err := s.client.Leased(ctx)
+	caller := ctx
+	ctx, done, err := s.leased(ctx, "import")
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, done(err != nil)) }()
+	defer func() { err = s.end(caller, done, err) }()
 
 	layer, diffID, err := s.importLayer(ctx, r)
 	if err != nil {

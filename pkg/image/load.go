@@ -36,11 +36,12 @@ type Loaded struct {
 // tar, plain or compressed, from a stream. It unpacks the images and names them
 // last: a failure leaves nothing.
 func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) (loaded []Loaded, err error) {
-	ctx, done, err := s.client.Leased(ctx)
+	caller := ctx
+	ctx, done, err := s.leased(ctx, "load")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, done(err != nil)) }()
+	defer func() { err = s.end(caller, done, err) }()
 
 	entries, err := s.ingest(ctx, r)
 	if err != nil {

@@ -49,12 +49,22 @@ func (s *Service) Pull(ctx context.Context, ref string, opts PullOptions) (*Pull
 	if s.resolver == nil {
 		return nil, fmt.Errorf("no registry is configured: %w", errdefs.ErrFailedPrecondition)
 	}
-	leased, done, err := s.client.Leased(ctx)
+	leased, done, err := s.leased(ctx, "pull")
 	if err != nil {
 		return nil, err
 	}
+	all := &layers{report: opts.Progress, phases: map[digest.Digest]Event{}}
+	if opts.Progress != nil {
+		opts.Progress = all.note
+	}
 	pulled, err := s.pull(leased, named, opts)
-	return pulled, errors.Join(err, done(false))
+	if err == nil {
+		all.complete()
+		return pulled, s.end(ctx, done, nil)
+	}
+	// What arrived is left to the next garbage collection rather than to one
+	// now, so that a pull tried again at once does not start anew.
+	return nil, errors.Join(err, done(false))
 }
 
 func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOptions) (*Pulled, error) {

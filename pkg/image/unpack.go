@@ -26,7 +26,7 @@ func (s *Service) EnsureUnpacked(ctx context.Context, img *Image, snapshotter st
 	if snapshotter == "" {
 		snapshotter = s.client.SnapshotterName()
 	}
-	ctx, done, err := s.client.Leased(ctx)
+	ctx, done, err := s.leased(ctx, "unpack")
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,9 @@ func Explain(ref reference.Named, err error) error {
 	case errors.Is(err, docker.ErrInvalidAuthorization):
 		return denied(name, domain)
 	case errdefs.IsNotFound(err):
-		return fmt.Errorf("manifest for %s not found: manifest unknown: %w", reference.FamiliarString(ref), errdefs.ErrNotFound)
+		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
 	case unreachable(err):
-		return fmt.Errorf("registry %s cannot be reached: %w: %w", domain, root(err), errdefs.ErrUnavailable)
+		return errorf(errdefs.ErrUnavailable, "registry %s cannot be reached: %w", domain, root(err))
 	}
 	return fmt.Errorf("%s: %w", reference.FamiliarString(ref), err)
 }
@@ -43,15 +43,15 @@ func explainStatus(ref reference.Named, status remoteerrors.ErrUnexpectedStatus)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return denied(name, domain)
 	case http.StatusNotFound:
-		return fmt.Errorf("manifest for %s not found: manifest unknown: %w", reference.FamiliarString(ref), errdefs.ErrNotFound)
+		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
 	case http.StatusTooManyRequests:
-		return fmt.Errorf("toomanyrequests: registry %s limits how often it can be asked, try again later: %w", domain, errdefs.ErrUnavailable)
+		return errorf(errdefs.ErrUnavailable, "toomanyrequests: registry %s limits how often it can be asked, try again later", domain)
 	}
-	return fmt.Errorf("registry %s answered %s for %s: %w", domain, status.Status, name, errdefs.ErrUnavailable)
+	return errorf(errdefs.ErrUnavailable, "registry %s answered %s for %s", domain, status.Status, name)
 }
 
 func denied(name, domain string) error {
-	err := fmt.Errorf("pull access denied for %s, repository does not exist or may require authorization: %w", name, errdefs.ErrPermissionDenied)
+	err := errorf(errdefs.ErrPermissionDenied, "pull access denied for %s, repository does not exist or may require authorization", name)
 	return errs.WithHint(err, "credentials for %s are read from Docker's config.json", domain)
 }
 
@@ -74,4 +74,16 @@ func root(err error) error {
 		return dns
 	}
 	return err
+}
+
+// kindError is an error of an errdefs kind whose text does not say the kind.
+type kindError struct {
+	error
+	kind error
+}
+
+func (e *kindError) Unwrap() []error { return []error{e.error, e.kind} }
+
+func errorf(kind error, format string, args ...any) error {
+	return &kindError{fmt.Errorf(format, args...), kind}
 }
