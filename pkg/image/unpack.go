@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/core/unpack"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
@@ -60,25 +62,30 @@ func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, s
 // unpacker unpacks the layers of each configuration that passes through it,
 // several at a time where the snapshotter can join them afterwards.
 func (s *Service) unpacker(ctx context.Context, snapshotter string, report reporter) (*unpack.Unpacker, error) {
-	snapshots := s.client.Snapshots(snapshotter)
-	if snapshots == nil {
+	snaps := s.client.Snapshots(snapshotter)
+	if snaps == nil {
 		return nil, fmt.Errorf("snapshotter %s: %w", snapshotter, errdefs.ErrNotFound)
 	}
 	capabilities, err := s.client.SnapshotterCapabilities(ctx, snapshotter)
 	if err != nil {
 		capabilities = nil // an old or a small containerd: one layer after the other
 	}
-	return unpack.NewUnpacker(ctx, s.client.Content(),
+	opts := []unpack.UnpackerOpt{
 		unpack.WithUnpackPlatform(unpack.Platform{
 			Platform:                platforms.All,
 			SnapshotterKey:          snapshotter,
-			Snapshotter:             snapshots,
+			Snapshotter:             snaps,
 			SnapshotterCapabilities: capabilities,
 			Applier:                 applier{s.client.Diff(), report},
 		}),
-		unpack.WithUnpackLimiter(semaphore.NewWeighted(int64(max(2, runtime.GOMAXPROCS(0))))),
+		// A layer whose snapshot is here already is fetched all the same: without
+		// its blob the image could not be saved or pushed.
 		unpack.WithFetchAllContent(),
-	)
+	}
+	if slices.Contains(capabilities, snapshots.RebaseCap) {
+		opts = append(opts, unpack.WithUnpackLimiter(semaphore.NewWeighted(int64(max(2, runtime.GOMAXPROCS(0))))))
+	}
+	return unpack.NewUnpacker(ctx, s.client.Content(), opts...)
 }
 
 // applier reports when a layer is being unpacked.
