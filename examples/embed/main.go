@@ -87,7 +87,7 @@ func callBack(ctx context.Context, args []string) (code int, ok bool) {
 		fmt.Fprintln(os.Stderr, "embed:", err)
 		return 1, true
 	}
-	return nerd.Internal(ctx, cfg, args[1:]), true
+	return nerd.Internal(ctx, cfg, args[1:], os.Stdout, os.Stderr), true
 }
 
 func parse(args []string) (options, error) {

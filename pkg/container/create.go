@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/containers"
@@ -125,7 +126,7 @@ func mergeConfig(c *container.Config, img *image.Image, p *plan) (*container.Con
 	if len(out.Entrypoint) == 1 && out.Entrypoint[0] == "" { // --entrypoint "" clears it
 		out.Entrypoint = nil
 	}
-	out.Env = spec.MergeEnv(ic.Env, c.Env)
+	out.Env = mergeEnv(c.Env, ic.Env)
 	if out.WorkingDir == "" {
 		out.WorkingDir = ic.WorkingDir
 	}
@@ -152,6 +153,23 @@ func mergeConfig(c *container.Config, img *image.Image, p *plan) (*container.Con
 		out.Hostname, _ = os.Hostname()
 	}
 	return &out, nil
+}
+
+// mergeEnv is the caller's environment, then what the image adds to it, in the
+// order in which Docker's inspect shows it. A name without a value stays: it keeps
+// the image's and the default variable out.
+func mergeEnv(own, image []string) []string {
+	name := func(kv string) string {
+		n, _, _ := strings.Cut(kv, "=")
+		return n
+	}
+	out := slices.Clone(own)
+	for _, kv := range image {
+		if !slices.ContainsFunc(own, func(o string) bool { return name(o) == name(kv) }) {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 // checkHostConfig refuses what contradicts itself, before anything exists.

@@ -99,7 +99,7 @@ func (e *ending) drained(ctx context.Context) {
 
 // done tells the monitor that the end is handled, but for the network if cleanup
 // is set. It tells whether there is a monitor to see to that.
-func (e *ending) done(cleanup bool) bool { return e.mon != nil && e.mon.Done(cleanup) == nil }
+func (e *ending) done(cleanup bool) (taken bool) { return e.mon != nil && e.mon.Done(cleanup) == nil }
 
 // close gives up a claim. A monitor whose container has ended without a Done
 // has the end handled by its helper.

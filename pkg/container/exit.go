@@ -82,13 +82,13 @@ func (s *Service) drain(ctx context.Context, c *Container) {
 	e := s.claim(ctx, c)
 	defer e.close()
 	e.drained(ctx)
-	e.done(false)
+	_ = e.done(false)
 }
 
 // recordExit deletes the task and puts how it ended into c.Status. It does not
 // save it.
 func (s *Service) recordExit(ctx context.Context, c *Container) error {
-	oom := oomKilled(c.Status.Process.PID, c.ID)
+	oom := oomKilled(c.ID)
 	exit, err := s.deleteTask(ctx, c.ID)
 	switch {
 	case errdefs.IsNotFound(err): // the host restarted, or containerd lost it
@@ -117,17 +117,14 @@ func (s *Service) deleteTask(ctx context.Context, id string) (ctrd.Exit, error) 
 }
 
 // killTask ends a task whatever its state, and deletes it.
-func (s *Service) killTask(ctx context.Context, id string) (ctrd.Exit, error) {
+func (s *Service) killTask(ctx context.Context, id string) error {
 	err := s.tasks.Kill(ctx, id, "", syscall.SIGKILL, true)
 	if err != nil && !errdefs.IsNotFound(err) {
 		// A task that was created and not started, or a shim without runc's state.
 		_ = s.tasks.Kill(ctx, id, "", syscall.SIGKILL, false)
 	}
-	exit, err := s.deleteTask(ctx, id)
-	if errdefs.IsNotFound(err) {
-		return exit, nil
-	}
-	return exit, err
+	_, err = s.deleteTask(ctx, id)
+	return ignoreNotFound(err)
 }
 
 // release gives back what an ended container held, and removes it with --rm. A
@@ -179,7 +176,7 @@ func (s *Service) clearRemains(ctx context.Context, c *Container) error {
 	if c.Status.State != container.StateCreated {
 		return s.cfg.Networks.Detach(ctx, c.ID)
 	}
-	if _, err := s.killTask(ctx, c.ID); err != nil {
+	if err := s.killTask(ctx, c.ID); err != nil {
 		return err
 	}
 	if err := s.cfg.Networks.Detach(ctx, c.ID); err != nil {
@@ -218,7 +215,7 @@ func (s *Service) CloseStdin(ctx context.Context, id string) error {
 
 // oomKilled asks the container's control group, which lasts until the task is
 // deleted, whether the kernel killed in it for want of memory.
-func oomKilled(pid int, id string) bool {
+func oomKilled(id string) bool {
 	for _, dir := range []string{"memory/nerd", "memory", "nerd", "system.slice"} {
 		for _, name := range []string{id, "nerd-" + id + ".scope"} {
 			for _, file := range []string{"memory.oom_control", "memory.events"} {

@@ -86,11 +86,11 @@ func hostDevices(path string) ([]specs.LinuxDevice, error) {
 	if fi.IsDir() {
 		return devicesBelow(path)
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
-	d, err := oci.DeviceFromPath(real)
+	d, err := oci.DeviceFromPath(target)
 	if err != nil {
 		return nil, err
 	}

@@ -104,22 +104,36 @@ func bindMount(source, target, mode string, opts []string, propagation mount.Pro
 		container.MountPoint{Type: mount.TypeBind, Source: filepath.Clean(source), Destination: target, Mode: mode, RW: rw, Propagation: propagation}, nil
 }
 
+// bindModes are the words of the third field of -v, by what they set; of each
+// kind one may be given.
+var bindModes = map[string]string{
+	"ro": "access", "rw": "access", "z": "label", "Z": "label", "cached": "consistency", "delegated": "consistency", "consistent": "consistency",
+	"private": "propagation", "rprivate": "propagation", "shared": "propagation", "rshared": "propagation", "slave": "propagation", "rslave": "propagation",
+	"rbind": "recursion", "bind-nonrecursive": "recursion",
+}
+
 // bindMode turns the third field of -v into mount options.
 func bindMode(mode string) (opts []string, propagation mount.Propagation, rw bool, err error) {
 	rw, propagation = true, mount.PropagationRPrivate
 	recursive := "rbind"
-	for _, o := range strings.Split(mode, ",") {
-		switch o {
-		case "", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy":
-		case "ro":
+	var words []string
+	if mode != "" {
+		words = strings.Split(mode, ",")
+	}
+	seen := map[string]bool{}
+	for _, o := range words {
+		kind, known := bindModes[o]
+		if !known || seen[kind] {
+			return nil, "", false, errorf(errdefs.ErrInvalidArgument, "invalid mode: %s", mode)
+		}
+		seen[kind] = true
+		switch {
+		case o == "ro":
 			rw = false
-		case "private", "rprivate", "shared", "rshared", "slave", "rslave":
+		case kind == "propagation":
 			propagation = mount.Propagation(o)
-		case "bind-nonrecursive":
+		case o == "bind-nonrecursive":
 			recursive = "bind"
-		case "rbind":
-		default:
-			return nil, "", false, errorf(errdefs.ErrInvalidArgument, "invalid mode: %s", o)
 		}
 	}
 	opts = []string{recursive, string(propagation)}

@@ -60,7 +60,7 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 // holds its lock.
 func (s *Service) remove(ctx context.Context, c *Container) error {
 	if c.Status.State != container.StateExited {
-		if _, err := s.killTask(ctx, c.ID); err != nil {
+		if err := s.killTask(ctx, c.ID); err != nil {
 			return err
 		}
 	}

@@ -160,8 +160,7 @@ func (r *repair) tasks() {
 	for _, id := range ids {
 		if !r.known[id] && !r.busy(id) {
 			r.mend("task", short(id), "delete", func() error {
-				_, err := r.s.killTask(r.ctx, id)
-				return err
+				return r.s.killTask(r.ctx, id)
 			})
 		}
 	}

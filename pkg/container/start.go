@@ -132,7 +132,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	}
 	run = &running{s: s, c: c, mon: mon, attach: start.Attach}
 	if err := s.startTask(ctx, c, st.wiring, run, pid); err != nil {
-		_, _ = s.killTask(context.WithoutCancel(ctx), c.ID)
+		_ = s.killTask(context.WithoutCancel(ctx), c.ID)
 		return nil, err
 	}
 	return run, nil
@@ -143,7 +143,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.Mount) (int, error) {
 	pid, err := s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
 	if errdefs.IsAlreadyExists(err) {
-		if _, err := s.killTask(ctx, c.ID); err != nil {
+		if err := s.killTask(ctx, c.ID); err != nil {
 			return 0, err
 		}
 		pid, err = s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))

@@ -70,7 +70,7 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 		return s.finishClaimed(ctx, c.ID, e)
 	}
 	e.drained(ctx)
-	defer e.done(false)
+	defer func() { _ = e.done(false) }()
 	return s.locked(ctx, c.ID, func(c *Container) error {
 		if !c.ended() {
 			return nil

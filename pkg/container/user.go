@@ -88,7 +88,11 @@ func readBounded(r *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, maxPasswdFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxPasswdFile+1))
+	if len(data) > maxPasswdFile { // a line cut short would name another user
+		return nil, errorf(errdefs.ErrInvalidArgument, "/%s of the image is larger than %d bytes", name, maxPasswdFile)
+	}
+	return data, err
 }
 
 // lookUp resolves USER[:GROUP]. A number is a number: it is not looked up as a

@@ -7,7 +7,7 @@
 // may be the program itself if its main begins with
 //
 //	if nerd.IsInternal(os.Args[1:]) {
-//		os.Exit(nerd.Internal(ctx, config, os.Args[1:]))
+//		os.Exit(nerd.Internal(ctx, config, os.Args[1:], os.Stdout, os.Stderr))
 //	}
 package nerd
 
@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,7 +97,10 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
 	})
 	c.Images = image.New(conn, layout, resolver)
-	c.Networks = netutil.New(netutil.Config{Layout: layout, PluginDirs: pluginDirs(cfg, layout)})
+	c.Networks = netutil.New(netutil.Config{
+		Layout: layout, PluginDirs: pluginDirs(cfg, layout),
+		Live: func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
+	})
 	c.Containers = container.New(container.Config{
 		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks,
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
@@ -209,23 +213,27 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 	return 1, "", errors.New("unknown internal verb " + verb)
 }
 
-// Internal is Client.Internal for a program that has no client yet. It reports
-// an error on stderr, where nobody but a debugger looks: the next command on the
-// container finishes what could not be done.
-func Internal(ctx context.Context, cfg Config, args []string) int {
-	client, err := Open(ctx, cfg)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nerd:", err)
-		return 1
+// Internal is Client.Internal for a program that has no client yet; args are as
+// for IsInternal. It writes to the streams what Client.Internal returns. Nobody
+// but a debugger reads an error: the next command on the container finishes what
+// could not be done.
+func Internal(ctx context.Context, cfg Config, args []string, stdout, stderr io.Writer) int {
+	status, out, err := internal(ctx, cfg, args)
+	if err == nil {
+		_, err = io.WriteString(stdout, out)
 	}
-	defer func() { _ = client.Close() }()
-	status, out, err := client.Internal(ctx, args[1], args[2])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "nerd:", err)
+		fmt.Fprintln(stderr, "nerd:", err)
 		return max(status, 1)
 	}
-	if _, err := os.Stdout.WriteString(out); err != nil {
-		return 1
-	}
 	return status
+}
+
+func internal(ctx context.Context, cfg Config, args []string) (status int, stdout string, err error) {
+	client, err := Open(ctx, cfg)
+	if err != nil {
+		return 1, "", err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	return client.Internal(ctx, args[1], args[2])
 }

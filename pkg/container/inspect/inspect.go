@@ -3,6 +3,7 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -63,14 +64,14 @@ func Summary(c Container, now time.Time) container.Summary {
 }
 
 func command(c Container) string {
-	args := make([]string, 0, len(c.Args)+1)
-	for _, a := range append([]string{c.Path}, c.Args...) {
+	words := []string{c.Path} // which dockerd does not quote
+	for _, a := range c.Args {
 		if strings.Contains(a, " ") {
 			a = "'" + a + "'"
 		}
-		args = append(args, a)
+		words = append(words, a)
 	}
-	return strings.Join(args, " ")
+	return strings.Join(words, " ")
 }
 
 // StatusText is the STATUS column of `docker ps`.
@@ -112,7 +113,9 @@ func Ports(c Container) []container.PortSummary {
 			out = append(out, container.PortSummary{PrivatePort: p.Num(), Type: string(p.Proto())})
 		}
 	}
-	slices.SortFunc(out, func(a, b container.PortSummary) int { return int(a.PrivatePort) - int(b.PrivatePort) })
+	slices.SortStableFunc(out, func(a, b container.PortSummary) int {
+		return cmp.Or(cmp.Compare(a.PrivatePort, b.PrivatePort), cmp.Compare(a.Type, b.Type))
+	})
 	return out
 }
 

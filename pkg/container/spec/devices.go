@@ -88,7 +88,7 @@ func defaultDeviceRules() []specs.LinuxDeviceCgroup {
 func parseDeviceRule(text string) (specs.LinuxDeviceCgroup, error) {
 	bad := fmt.Errorf("invalid device cgroup format %q, want for instance 'c 188:* rmw': %w", text, errdefs.ErrInvalidArgument)
 	f := strings.Fields(text)
-	if len(f) != 3 || !strings.Contains("acb", f[0]) || len(f[0]) != 1 || strings.Trim(f[2], "rwm") != "" {
+	if len(f) != 3 || !strings.Contains("acb", f[0]) || len(f[0]) != 1 || len(f[2]) > 3 || strings.Trim(f[2], "rwm") != "" {
 		return specs.LinuxDeviceCgroup{}, bad
 	}
 	rule := specs.LinuxDeviceCgroup{Allow: true, Type: f[0], Access: f[2]}
@@ -101,7 +101,7 @@ func parseDeviceRule(text string) (specs.LinuxDeviceCgroup, error) {
 			continue
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < 0 {
+		if err != nil || strings.Trim(text, "0123456789") != "" {
 			return rule, bad
 		}
 		*at = &n

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +13,11 @@ import (
 // defaultShmSize is dockerd's, in bytes.
 const defaultShmSize = 64 << 20
 
-// mounts are the standard ones in the order dockerd mounts them, then the
-// container's, sorted so that a mount inside another comes after it.
+const shmPath = "/dev/shm"
+
+// mounts are the standard ones in the order dockerd mounts them, less those that
+// the container's take the place of, then the container's, sorted so that a mount
+// inside another comes after it.
 func mounts(in Input) []specs.Mount {
 	hc := in.HostConfig
 	sys, cg := []string{"nosuid", "noexec", "nodev", "ro"}, []string{"ro", "nosuid", "noexec", "nodev", "relatime"}
@@ -28,29 +33,36 @@ func mounts(in Input) []specs.Mount {
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		shm(in),
 	}
-	for target, opts := range hc.Tmpfs {
-		std = append(std, tmpfs(target, opts))
-	}
-	all := slices.DeleteFunc(std, func(m specs.Mount) bool {
-		return slices.ContainsFunc(in.Mounts, func(o specs.Mount) bool { return o.Destination == m.Destination })
-	})
 	own := slices.Clone(in.Mounts)
-	slices.SortStableFunc(own, func(a, b specs.Mount) int {
-		return strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/")
-	})
-	return append(all, own...)
+	for _, target := range slices.Sorted(maps.Keys(hc.Tmpfs)) {
+		own = append(own, tmpfs(target, hc.Tmpfs[target]))
+	}
+	slices.SortStableFunc(own, func(a, b specs.Mount) int { return depth(a) - depth(b) })
+	return append(slices.DeleteFunc(std, func(m specs.Mount) bool {
+		return m.Destination == shmPath && hc.IpcMode.IsNone() || overridden(m, own)
+	}), own...)
 }
+
+// overridden tells whether a mount of the container takes the place of a standard
+// one. Who mounts /dev brings all that belongs there.
+func overridden(std specs.Mount, own []specs.Mount) bool {
+	return slices.ContainsFunc(own, func(m specs.Mount) bool {
+		return m.Destination == std.Destination || m.Destination == "/dev" && strings.HasPrefix(std.Destination, "/dev/")
+	})
+}
+
+func depth(m specs.Mount) int { return strings.Count(filepath.Clean(m.Destination), "/") }
 
 func shm(in Input) specs.Mount {
 	if in.HostConfig.IpcMode.IsHost() {
-		return specs.Mount{Destination: "/dev/shm", Type: "bind", Source: "/dev/shm", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+		return specs.Mount{Destination: shmPath, Type: "bind", Source: "/dev/shm", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
 	}
 	size := in.HostConfig.ShmSize
 	if size == 0 {
 		size = defaultShmSize
 	}
 	return specs.Mount{
-		Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
+		Destination: shmPath, Type: "tmpfs", Source: "shm",
 		Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(size, 10)},
 	}
 }

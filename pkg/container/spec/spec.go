@@ -5,6 +5,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -72,7 +73,7 @@ func Generate(in Input) (*specs.Spec, []string, error) {
 		Linux: &specs.Linux{
 			CgroupsPath: in.CgroupPath,
 			Namespaces:  namespaces(in),
-			Sysctl:      in.HostConfig.Sysctls,
+			Sysctl:      sysctls(in),
 		},
 	}
 	if in.HostConfig.UTSMode.IsHost() {
@@ -145,6 +146,18 @@ func MergeEnv(base, over []string) []string {
 			out = append(out, kv)
 		}
 	}
+	return out
+}
+
+// sysctls are the container's. In a network namespace of its own any user may
+// bind low ports and ping, as in Docker: there is nobody to be protected from.
+func sysctls(in Input) map[string]string {
+	out := map[string]string{}
+	if mode := in.HostConfig.NetworkMode; !in.Namespaces.HostNetwork && !mode.IsContainer() {
+		out["net.ipv4.ip_unprivileged_port_start"] = "0"
+		out["net.ipv4.ping_group_range"] = "0 2147483647"
+	}
+	maps.Copy(out, in.HostConfig.Sysctls)
 	return out
 }
 
