@@ -1,0 +1,131 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/spf13/cobra"
+
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/container"
+	"github.com/nerd-cli/nerd/pkg/errs"
+)
+
+// StartOptions are the inputs of `start`.
+type StartOptions struct {
+	Base
+	Names       []string
+	Attach      bool
+	Interactive bool
+	DetachKeys  string
+}
+
+// NewCmdStart makes `start`.
+func NewCmdStart(f *factory.Factory, runF func(context.Context, *StartOptions) error) *cobra.Command {
+	o := &StartOptions{Base: newBase(f)}
+	if runF == nil {
+		runF = runStart
+	}
+	cmd := verb("start [OPTIONS] CONTAINER [CONTAINER...]", "Start one or more stopped containers", flagx.MinArgs(1))
+	cmd.Example = "  nerd start web db\n  nerd start --attach --interactive shell"
+	cmd.ValidArgsFunction = complete.Containers(f, complete.Stopped)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Names = args
+		for _, name := range []string{"checkpoint", "checkpoint-dir"} {
+			if cmd.Flags().Changed(name) {
+				return flagx.FlagError(cmd, fmt.Errorf("--%s is not supported: nerd has no checkpoints: %w", name, errdefs.ErrNotImplemented))
+			}
+		}
+		return runF(cmd.Context(), o)
+	}
+	fs := cmd.Flags()
+	fs.BoolVarP(&o.Attach, "attach", "a", false, "Attach standard output and error, and pass signals on")
+	fs.BoolVarP(&o.Interactive, "interactive", "i", false, "Attach standard input")
+	fs.StringVar(&o.DetachKeys, "detach-keys", "", "Keys that end the connection and leave the container running")
+	fs.String("checkpoint", "", "Restore from this checkpoint")
+	fs.String("checkpoint-dir", "", "Folder of the checkpoints")
+	_ = fs.MarkHidden("checkpoint")
+	_ = fs.MarkHidden("checkpoint-dir")
+	return cmd
+}
+
+func runStart(ctx context.Context, o *StartOptions) error {
+	attached := o.Attach || o.Interactive
+	if attached && len(o.Names) > 1 {
+		return errors.New("you cannot start and attach multiple containers at once")
+	}
+	s, err := o.Service(ctx)
+	if err != nil {
+		return err
+	}
+	if attached {
+		return o.attached(ctx, s)
+	}
+	var (
+		mu     sync.Mutex
+		failed []string
+	)
+	err = each(ctx, o.IO, o.Names, func(ctx context.Context, name string) error {
+		_, err := s.Start(ctx, name, container.StartOptions{})
+		if err != nil {
+			mu.Lock()
+			failed = append(failed, name)
+			mu.Unlock()
+		}
+		return err
+	})
+	if len(failed) > 0 && ctx.Err() == nil {
+		return &errs.Exit{Code: 1, Err: fmt.Errorf("failed to start containers: %s", strings.Join(o.inOrder(failed), ", "))}
+	}
+	return err
+}
+
+// inOrder sorts names as they were given.
+func (o *StartOptions) inOrder(names []string) []string {
+	var out []string
+	for _, n := range o.Names {
+		for _, f := range names {
+			if n == f {
+				out = append(out, n)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (o *StartOptions) attached(ctx context.Context, s Service) error {
+	name := o.Names[0]
+	c, err := s.Inspect(ctx, name, container.InspectOptions{})
+	if err != nil {
+		return err
+	}
+	stdin := o.Interactive && c.Config.OpenStdin
+	if err := checkTerminal(o.IO, stdin, c.Config.Tty); err != nil {
+		return err
+	}
+	streams, restore, err := session(ctx, o.IO, streamsWanted{
+		stdin: stdin, stdout: true, stderr: true, tty: c.Config.Tty, detachKeys: o.DetachKeys,
+	})
+	if err != nil {
+		return err
+	}
+	defer restore()
+	stopSignals := func() {}
+	defer func() { stopSignals() }()
+	out, err := s.Start(ctx, c.ID, container.StartOptions{
+		Attach:  streams,
+		Started: func() { stopSignals = o.forwardSignals(context.WithoutCancel(ctx), s, c.ID) },
+	})
+	var start *errs.Start
+	if errors.As(err, &start) {
+		err = &errs.Exit{Code: 1, Err: err} // Docker keeps 126 and 127 for run
+	}
+	return outcome(out, err)
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/nerd-cli/nerd/pkg/cli/container"
+	"github.com/nerd-cli/nerd/pkg/cli/engine"
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/cli/image"
+	"github.com/nerd-cli/nerd/pkg/cli/system"
+	"github.com/nerd-cli/nerd/pkg/config"
+)
+
+// globalFlags are the flags that every command has.
+type globalFlags struct {
+	address, host, namespace, dataRoot, runRoot, snapshotter, logLevel string
+	debug                                                              bool
+	given                                                              map[string]bool
+}
+
+// values are the flags that were given.
+func (g *globalFlags) values() config.Flags {
+	var out config.Flags
+	pick := func(name string, value *string) *string {
+		if g.given[name] {
+			return value
+		}
+		return nil
+	}
+	out.Address = pick("address", &g.address)
+	if out.Address == nil {
+		out.Address = pick("host", &g.host)
+	}
+	if out.Address != nil {
+		trimmed := strings.TrimPrefix(*out.Address, "unix://")
+		out.Address = &trimmed
+	}
+	out.Namespace = pick("namespace", &g.namespace)
+	out.DataRoot = pick("data-root", &g.dataRoot)
+	out.RunRoot = pick("run-root", &g.runRoot)
+	out.Snapshotter = pick("snapshotter", &g.snapshotter)
+	out.LogLevel = pick("log-level", &g.logLevel)
+	if g.given["debug"] {
+		out.Debug = &g.debug
+	}
+	return out
+}
+
+// socketAddress checks that an address is a unix socket: nerd works on the
+// machine that it runs on.
+type socketAddress struct{ value *string }
+
+func (s socketAddress) String() string { return *s.value }
+func (socketAddress) Type() string     { return "string" }
+func (s socketAddress) Set(v string) error {
+	if scheme, _, ok := strings.Cut(v, "://"); ok && scheme != "unix" {
+		return errors.New("only the path of a unix socket can be used")
+	}
+	*s.value = v
+	return nil
+}
+
+// recorded notes that a flag was given, wherever on the command line: a global
+// flag may stand before the command or after it, in different flag sets.
+type recorded struct {
+	pflag.Value
+	name string
+	g    *globalFlags
+}
+
+func (r recorded) Set(v string) error {
+	if err := r.Value.Set(v); err != nil {
+		return err
+	}
+	r.g.given[r.name] = true
+	return nil
+}
+
+// add registers a global flag: with its shorthand before the command, without
+// it after, where commands have shorthands of their own (`ps -n`, `run -a`).
+func (g *globalFlags) add(root *cobra.Command, value pflag.Value, name, short, usage, noOpt string) {
+	value = recorded{Value: value, name: name, g: g}
+	for flags, short := range map[*pflag.FlagSet]string{root.Flags(): short, root.PersistentFlags(): ""} {
+		flags.VarPF(value, name, short, usage).NoOptDefVal = noOpt
+	}
+}
+
+func (g *globalFlags) register(root *cobra.Command) {
+	g.given = map[string]bool{}
+	var scratch pflag.FlagSet
+	text := func(p *string, name, short, usage string) {
+		scratch.StringVar(p, name, "", usage)
+		g.add(root, scratch.Lookup(name).Value, name, short, usage, "")
+	}
+	g.add(root, socketAddress{&g.address}, "address", "a", "Path of containerd's socket", "")
+	g.add(root, socketAddress{&g.host}, "host", "H", "Another name of --address", "")
+	text(&g.namespace, "namespace", "n", "Namespace of containerd to work in")
+	text(&g.dataRoot, "data-root", "", "Folder of what is kept over a reboot")
+	text(&g.runRoot, "run-root", "", "Folder of what is kept until a reboot")
+	text(&g.snapshotter, "snapshotter", "", "Snapshotter of containerd for images and containers")
+	text(&g.logLevel, "log-level", "l", `Logging level ("debug", "info", "warn", "error", "fatal")`)
+	scratch.BoolVar(&g.debug, "debug", false, "")
+	g.add(root, scratch.Lookup("debug").Value, "debug", "D", "Print what the libraries log", "true")
+}
+
+// NewCmdRoot makes the whole tree of commands.
+func NewCmdRoot(f *factory.Factory, globals *globalFlags) *cobra.Command {
+	var version bool
+	cobra.EnableCommandSorting = false
+	root := &cobra.Command{
+		Use:                   "nerd [OPTIONS] COMMAND",
+		Short:                 "Docker-compatible containers on containerd",
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		TraverseChildren:      true,
+		DisableFlagsInUseLine: true,
+		Args:                  flagx.NoArgs,
+		CompletionOptions:     cobra.CompletionOptions{HiddenDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				_, err := fmt.Fprintf(f.IO.Out, "nerd version %s, build %s\n", config.Version, config.Commit())
+				return err
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(f.IO.In)
+	root.SetOut(f.IO.Out)
+	root.SetErr(f.IO.Err)
+	root.SetFlagErrorFunc(flagx.FlagError)
+	setHelp(root, f.IO)
+	root.Flags().BoolVarP(&version, "version", "v", false, "Print the version")
+	root.PersistentFlags().BoolP("help", "h", false, "Print this help")
+	root.PersistentFlags().Lookup("help").Hidden = true
+	globals.register(root)
+	addCommands(root, f)
+	return root
+}
+
+// Groups of commands in the help of the root, by id.
+const (
+	groupCommon     = "common"
+	groupManagement = "management"
+	groupCommands   = "commands"
+)
+
+// common are the commands shown first.
+var common = []string{
+	"run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
+}
+
+func addCommands(root *cobra.Command, f *factory.Factory) {
+	root.AddGroup(
+		&cobra.Group{ID: groupCommon, Title: "Common Commands:"},
+		&cobra.Group{ID: groupManagement, Title: "Management Commands:"},
+		&cobra.Group{ID: groupCommands, Title: "Commands:"},
+	)
+	for _, cmd := range shortcuts(f) {
+		cmd.GroupID = groupCommands
+		if slices.Contains(common, cmd.Name()) {
+			cmd.GroupID = groupCommon
+		}
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range management(f) {
+		cmd.GroupID = groupManagement
+		root.AddCommand(cmd)
+	}
+	root.AddCommand(system.NewCmdInternal(f))
+}
+
+// shortcuts are the commands that Docker has at the top as well as in a group.
+func shortcuts(f *factory.Factory) []*cobra.Command {
+	return slices.Concat(container.Shortcuts(f), image.Shortcuts(f), system.Shortcuts(f))
+}
+
+// management are the groups of commands, one per kind of object.
+func management(f *factory.Factory) []*cobra.Command {
+	return []*cobra.Command{
+		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), system.NewCmdSystem(f),
+	}
+}

@@ -1,0 +1,132 @@
+package system
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/spf13/cobra"
+
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/cli/format"
+	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
+	"github.com/nerd-cli/nerd/pkg/container"
+	"github.com/nerd-cli/nerd/pkg/errs"
+)
+
+// Finder looks for an object of one kind. A NotFound error means: try the next.
+type Finder struct {
+	Kind string
+	Find func(ctx context.Context, name string, size bool) (any, error)
+}
+
+// InspectOptions are the inputs of `inspect`.
+type InspectOptions struct {
+	IO      *iostreams.IOStreams
+	Finders []Finder
+	Names   []string
+	Type    string // empty: whatever has the name
+	Format  string
+	Size    bool
+}
+
+// NewCmdInspect makes `inspect`, which looks for objects of every kind.
+func NewCmdInspect(f *factory.Factory, runF func(context.Context, *InspectOptions) error) *cobra.Command {
+	o := &InspectOptions{IO: f.IO, Finders: finders(f)}
+	if runF == nil {
+		runF = runInspect
+	}
+	cmd := &cobra.Command{
+		Use:                   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
+		Short:                 "Return low-level information on containers and images",
+		Example:               "  nerd inspect web\n  nerd inspect --type image --format '{{.Id}}' alpine",
+		Args:                  flagx.MinArgs(1),
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     complete.Containers(f, nil),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Names = args
+			if cmd.Flags().Changed("type") {
+				if err := o.checkType(); err != nil {
+					return err
+				}
+			}
+			return runF(cmd.Context(), o)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&o.Format, "format", "f", "", `Layout: "json" or a Go template`)
+	fs.BoolVarP(&o.Size, "size", "s", false, "Show how much a container takes on disk")
+	fs.StringVar(&o.Type, "type", "", "Look for objects of this kind only: container, image")
+	_ = cmd.RegisterFlagCompletionFunc("type", complete.Words("container", "image"))
+	return cmd
+}
+
+func (o *InspectOptions) checkType() error {
+	for _, f := range o.Finders {
+		if f.Kind == o.Type {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a valid value for --type: use container or image", o.Type)
+}
+
+func finders(f *factory.Factory) []Finder {
+	return []Finder{
+		{"container", func(ctx context.Context, name string, size bool) (any, error) {
+			client, err := f.Client(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return client.Containers.Inspect(ctx, name, container.InspectOptions{Size: size})
+		}},
+		{"image", func(ctx context.Context, name string, _ bool) (any, error) {
+			client, err := f.Client(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return client.Images.Inspect(ctx, name, nil)
+		}},
+	}
+}
+
+func (o *InspectOptions) find(ctx context.Context, name string) (any, error) {
+	for _, f := range o.Finders {
+		if o.Type != "" && o.Type != f.Kind {
+			continue
+		}
+		object, err := f.Find(ctx, name, o.Size)
+		if err == nil || !errdefs.IsNotFound(err) || o.Type != "" {
+			return object, err
+		}
+	}
+	return nil, fmt.Errorf("No such object: %s", name) //nolint:staticcheck // Docker's words, which scripts look for
+}
+
+func runInspect(ctx context.Context, o *InspectOptions) error {
+	out, err := format.NewInspector(o.IO.Out, o.Format)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, name := range o.Names {
+		object, err := o.find(ctx, name)
+		if err == nil {
+			err = out.Add(object)
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	for _, err := range failed {
+		fmt.Fprintln(o.IO.Err, "nerd:", err)
+	}
+	if len(failed) > 0 {
+		return &errs.Exit{Code: 1}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+// Package system is the commands on the whole: versions, facts, repair, and what
+// the companion of a container calls.
+package system
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+)
+
+// Shortcuts are the commands that stand at the top.
+func Shortcuts(f *factory.Factory) []*cobra.Command {
+	info := NewCmdInfo(f, nil)
+	return []*cobra.Command{NewCmdVersion(f, nil), info, NewCmdInspect(f, nil)}
+}
+
+// NewCmdSystem makes the group.
+func NewCmdSystem(f *factory.Factory) *cobra.Command {
+	cmd := group("system COMMAND", "Manage nerd")
+	cmd.AddCommand(NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
+	return cmd
+}
+
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:                   use,
+		Short:                 short,
+		Args:                  flagx.NoArgs,
+		DisableFlagsInUseLine: true,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
