@@ -150,11 +150,15 @@ func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.C
 	return client.Images.Pull(ctx, named.String(), image.PullOptions{Platform: platform, Progress: show(printer)})
 }
 
+// minHeight is the height in lines of the smallest terminal worth the name; some
+// pseudo-terminals say that they have none at all.
+const minHeight = 10
+
 // newPrinter shows progress on standard error.
 func newPrinter(streams *iostreams.IOStreams) progress.Printer {
 	_, height, ok := streams.Size()
-	if !ok {
-		height = 24
+	if !ok || height < minHeight {
+		height = minHeight
 	}
 	return progress.New(streams.Err, streams.ErrIsTerminal(), streams.ErrWidth(), height-2)
 }
