@@ -50,7 +50,7 @@ func (s *Service) Save(ctx context.Context, refs []string, w io.Writer, opts Sav
 			exports = append(exports, archive.WithManifest(r.Target, names...))
 		}
 	}
-	return archive.Export(ctx, store, w, exports...)
+	return archive.Export(ctx, aheadStore{store}, w, exports...)
 }
 
 // anyOf orders platforms, and matches all of them if all is set.
