@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -60,10 +61,10 @@ func (s *Service) variantSize(ctx context.Context, f *facts) (int64, error) {
 		return 0, err
 	}
 	unpacked, err := s.snapshotSize(ctx, s.client.SnapshotterName(), f)
-	if err != nil {
+	if errdefs.IsNotFound(err) {
 		return size, nil // not unpacked here
 	}
-	return size + unpacked, nil
+	return size + unpacked, err
 }
 
 // comment is that of the last history entry, where builders put it.
