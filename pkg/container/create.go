@@ -103,6 +103,9 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 		return nil, errorf(errdefs.ErrInvalidArgument, "no command specified")
 	}
 	p.Path, p.Args = p.args[0], p.args[1:]
+	if _, err := stopSignal(p.Config.StopSignal); err != nil {
+		return nil, err
+	}
 	if err := checkHostConfig(p.HostConfig); err != nil {
 		return nil, err
 	}
@@ -180,7 +183,10 @@ func checkHostConfig(hc *container.HostConfig) error {
 	if hc.NetworkMode.IsHost() && len(hc.PortBindings) > 0 {
 		hc.PortBindings = nil // Docker discards them with a warning of the client
 	}
-	if _, err := stopSignal(""); err != nil {
+	if hc.NetworkMode.IsContainer() || hc.PidMode.IsContainer() || hc.IpcMode.IsContainer() {
+		return errorf(errdefs.ErrInvalidArgument, "joining the namespaces of another container is not supported yet: leave out \"container:\"")
+	}
+	if err := checkLogConfig(hc.LogConfig); err != nil {
 		return err
 	}
 	return container.ValidateRestartPolicy(hc.RestartPolicy)

@@ -23,14 +23,15 @@ const (
 // logged tells whether a container's output is kept in a file.
 func logged(c *Container) bool { return c.HostConfig.LogConfig.Type != driverNone }
 
-// logOptions tells a monitor where to log and when to rotate. CheckLogConfig has
-// accepted the configuration before.
+// logOptions tells a monitor where to log and when to rotate. As in Docker the
+// size is decimal, 1k being 1000 bytes. checkLogConfig has accepted the
+// configuration before.
 func logOptions(lc container.LogConfig, path string, cfg *monitor.Config) {
 	if lc.Type == driverNone {
 		return
 	}
 	cfg.LogPath = path
-	if n, err := units.RAMInBytes(lc.Config["max-size"]); err == nil {
+	if n, err := units.FromHumanSize(lc.Config["max-size"]); err == nil {
 		cfg.MaxSize = n
 	}
 	if n, err := strconv.Atoi(lc.Config["max-file"]); err == nil {
@@ -50,7 +51,7 @@ func checkLogConfig(lc container.LogConfig) error {
 	for key, value := range lc.Config {
 		switch key {
 		case "max-size":
-			if n, err := units.RAMInBytes(value); err != nil || n <= 0 && value != "-1" {
+			if n, err := units.FromHumanSize(value); err != nil || n <= 0 {
 				return errorf(errdefs.ErrInvalidArgument, "invalid value for max-size: %q", value)
 			}
 		case "max-file":
@@ -60,9 +61,6 @@ func checkLogConfig(lc container.LogConfig) error {
 		default:
 			return errorf(errdefs.ErrInvalidArgument, "unknown log opt '%s' for json-file log driver", key)
 		}
-	}
-	if lc.Config["max-file"] != "" && lc.Config["max-file"] != "1" && lc.Config["max-size"] == "" {
-		return errorf(errdefs.ErrInvalidArgument, "max-file cannot be set when max-size is not set")
 	}
 	return nil
 }
