@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -27,7 +28,14 @@ type Config struct {
 	RunRoot     string `toml:"run_root"`    // what does not
 	Snapshotter string `toml:"snapshotter"` // empty: containerd's usual one
 	Debug       bool   `toml:"debug"`
-	LogLevel    string `toml:"log_level"` // empty: errors only
+
+	// DockerConfig is the folder of Docker's config.json, which holds the
+	// credentials for registries.
+	DockerConfig       string   `toml:"docker_config"`
+	HostsDirs          []string `toml:"hosts_dirs"`          // folders of hosts.toml files; empty: the usual ones
+	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
+
+	LogLevel string `toml:"log_level"` // empty: errors only
 }
 
 // Flags are the values of the command line; nil means not given.
@@ -53,6 +61,7 @@ func (c *Config) variables() []struct {
 		{&c.DataRoot, []string{"NERD_DATA_ROOT"}},
 		{&c.RunRoot, []string{"NERD_RUN_ROOT"}},
 		{&c.Snapshotter, []string{"NERD_SNAPSHOTTER", "CONTAINERD_SNAPSHOTTER"}},
+		{&c.DockerConfig, []string{"DOCKER_CONFIG"}},
 	}
 }
 
@@ -85,7 +94,27 @@ func Load(flags Flags, env LookupEnv) (*Config, error) {
 	if c.RunRoot == "" {
 		c.RunRoot = state.DefaultRunRoot
 	}
+	c.userDefaults(env)
 	return c, nil
+}
+
+// userDefaults are the places in the user's home.
+func (c *Config) userDefaults(env LookupEnv) {
+	home, _ := env("HOME")
+	if c.DockerConfig == "" && home != "" {
+		c.DockerConfig = filepath.Join(home, ".docker")
+	}
+	if len(c.HostsDirs) > 0 {
+		return
+	}
+	user, ok := env("XDG_CONFIG_HOME")
+	if (!ok || user == "") && home != "" {
+		user = filepath.Join(home, ".config")
+	}
+	c.HostsDirs = []string{"/etc/containerd/certs.d", "/etc/docker/certs.d"}
+	if user != "" {
+		c.HostsDirs = append([]string{filepath.Join(user, "nerd", "certs.d")}, c.HostsDirs...)
+	}
 }
 
 func (c *Config) apply(f Flags) {

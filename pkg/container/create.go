@@ -68,7 +68,7 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 			return nil, err
 		}
 	}
-	img, err := s.cfg.Images.Resolve(ctx, opts.Config.Image)
+	img, err := s.cfg.Images.ResolveFor(ctx, opts.Config.Image, opts.Platform)
 	if err != nil {
 		return nil, err
 	}

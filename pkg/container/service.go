@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
@@ -24,8 +25,9 @@ import (
 
 // Images is what containers need of images.
 type Images interface {
-	// Resolve finds a local image by name, digest or id.
-	Resolve(ctx context.Context, ref string) (*image.Image, error)
+	// ResolveFor finds a local image by name, digest or id, for a platform; nil
+	// is the host's.
+	ResolveFor(ctx context.Context, ref string, platform *ocispec.Platform) (*image.Image, error)
 	// EnsureUnpacked makes the snapshot of the image's last layer.
 	EnsureUnpacked(ctx context.Context, img *image.Image, snapshotter string) error
 }

@@ -1,6 +1,7 @@
 package nerd
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"runtime"
@@ -98,9 +99,9 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 	for _, component := range version.Components {
 		switch component.Name {
 		case "containerd":
-			out.ContainerdCommit.ID = component.Details["GitCommit"]
+			out.ContainerdCommit.ID = cmp.Or(component.Details["GitCommit"], component.Version)
 		case "runc":
-			out.RuncCommit.ID = component.Details["GitCommit"]
+			out.RuncCommit.ID = cmp.Or(component.Details["GitCommit"], component.Version)
 		}
 	}
 	machine(&out)

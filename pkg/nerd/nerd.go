@@ -127,6 +127,17 @@ func (c *Client) imageUsers(ctx context.Context, img *image.Image) ([]image.User
 	return users, nil
 }
 
+// Repair compares what containers, networks and images hold with what lives, and
+// mends it; a dry run only tells.
+func (c *Client) Repair(ctx context.Context, dryRun bool) ([]container.Finding, error) {
+	found, err := c.Containers.Repair(ctx, dryRun)
+	images, ierr := c.Images.Repair(ctx, dryRun)
+	for _, text := range images {
+		found = append(found, container.Finding{Kind: "image", Name: text, Action: "free what a killed command was bringing in"})
+	}
+	return found, errors.Join(err, ierr)
+}
+
 // Close ends the connection.
 func (c *Client) Close() error { return c.ctrd.Close() }
 
@@ -149,7 +160,7 @@ func hostsDirs(cfg Config) []string {
 	if len(cfg.HostsDirs) > 0 {
 		return cfg.HostsDirs
 	}
-	return []string{"/etc/containerd/certs.d", "/etc/docker/certs.d"}
+	return registry.DefaultHostsDirs("")
 }
 
 func pluginDirs(cfg Config, l state.Layout) []string {

@@ -103,6 +103,10 @@ func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
 		RunRoot:     cfg.RunRoot,
 		Snapshotter: cfg.Snapshotter,
 		Helper:      helper,
+
+		DockerConfigDir: cfg.DockerConfig,
+		HostsDirs:       cfg.HostsDirs,
+		Insecure:        cfg.InsecureRegistries,
 	})
 	if errors.Is(err, os.ErrPermission) {
 		return nil, errs.WithHint(err, "run nerd as root, for instance with sudo")

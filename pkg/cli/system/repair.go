@@ -28,7 +28,7 @@ func NewCmdRepair(f *factory.Factory, runF func(context.Context, *RepairOptions)
 		if err != nil {
 			return nil, err
 		}
-		return client.Containers.Repair(ctx, dryRun)
+		return client.Repair(ctx, dryRun)
 	}}
 	if runF == nil {
 		runF = runRepair
