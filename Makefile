@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench install uninstall clean help
+.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench completions install uninstall clean help
 
 build: ## build bin/nerd and bin/nerd-monitor (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor
@@ -47,6 +47,9 @@ demo: deps build engine ## start an engine and show the main job
 
 bench: build engine ## time nerd beside docker, nerdctl, podman and ctr
 	$(GO) run ./hack/bench
+
+completions: build ## generate the scripts in completions/
+	hack/completions.sh completions
 
 install: build ## install below PREFIX, with the unit that restores containers after a boot
 	hack/install.sh install '$(DESTDIR)' '$(PREFIX)'

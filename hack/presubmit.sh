@@ -3,4 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 hack/lint.sh
+make build
+hack/completions.sh --check completions
 make test

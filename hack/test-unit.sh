@@ -9,3 +9,10 @@ if [ $# = 0 ]; then
 	set -- $(go list ./... | grep -v /test/e2e)
 fi
 CGO_ENABLED=1 go test -race -v "$@"
+
+# Networks against the kernel and the real plugins, in namespaces of their own.
+run=
+if [ "$(id -u)" != 0 ]; then
+	run="sudo --preserve-env"
+fi
+$run env PATH="$PATH" "$(command -v go)" test -v -count=1 -tags root ./pkg/netutil
