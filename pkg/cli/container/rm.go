@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
@@ -34,7 +33,7 @@ func NewCmdRm(f *factory.Factory, runF func(context.Context, *RmOptions) error) 
 	cmd.ValidArgsFunction = complete.Containers(f, nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if link {
-			return flagx.FlagError(cmd, fmt.Errorf("--link is not supported: there are no links to remove: %w", errdefs.ErrNotImplemented))
+			return flagx.FlagError(cmd, flagx.Unsupported("--link is", "there are no links to remove"))
 		}
 		o.Names = args
 		return runF(cmd.Context(), o)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
 
 	"github.com/nerd-cli/nerd/pkg/cli/complete"
@@ -39,7 +38,7 @@ func NewCmdStart(f *factory.Factory, runF func(context.Context, *StartOptions) e
 		o.Names = args
 		for _, name := range []string{"checkpoint", "checkpoint-dir"} {
 			if cmd.Flags().Changed(name) {
-				return flagx.FlagError(cmd, fmt.Errorf("--%s is not supported: nerd has no checkpoints: %w", name, errdefs.ErrNotImplemented))
+				return flagx.FlagError(cmd, flagx.Unsupported("--"+name+" is", "nerd has no checkpoints"))
 			}
 		}
 		return runF(cmd.Context(), o)

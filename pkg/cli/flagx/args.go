@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
 )
 
@@ -117,3 +118,15 @@ func UnknownCommand(cmd *cobra.Command, name string) error {
 	}
 	return &UsageError{Command: cmd.CommandPath(), Code: ExitBadArgs, Err: errors.New(text)}
 }
+
+// Unsupported is an error of the kind NotImplemented: something that Docker has
+// and nerd has not, with what to do instead.
+func Unsupported(what, instead string) error {
+	return &unsupportedError{what + " not supported: " + instead}
+}
+
+// unsupportedError has its kind beside its text, which is meant for users.
+type unsupportedError struct{ text string }
+
+func (u *unsupportedError) Error() string { return u.text }
+func (u *unsupportedError) Unwrap() error { return errdefs.ErrNotImplemented }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/docker/cli/opts"
 	apicontainer "github.com/moby/moby/api/types/container"
@@ -72,7 +71,7 @@ func (c *ContainerFlags) unsupported(fs *pflag.FlagSet) error {
 		{"io-maxiops", "it is for Windows, use --device-read-iops"},
 	} {
 		if flag := fs.Lookup(f.name); flag != nil && flag.Changed && flag.Value.String() != "false" {
-			return fmt.Errorf("--%s is not supported: %s: %w", f.name, f.why, errdefs.ErrNotImplemented)
+			return Unsupported("--"+f.name+" is", f.why)
 		}
 	}
 	if c.isolation != "" && c.isolation != "default" {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
 
@@ -36,7 +35,7 @@ func ParseDevice(text string) (container.DeviceMapping, error) {
 	}
 	if !path.IsAbs(out.PathOnHost) {
 		if isCDI(text) {
-			return out, fmt.Errorf("device %q: CDI devices are not supported yet: give the path of a device file: %w", text, errdefs.ErrNotImplemented)
+			return out, Unsupported(fmt.Sprintf("device %q: CDI devices are", text), "give the path of a device file")
 		}
 		return out, fmt.Errorf("%s is not an absolute path", out.PathOnHost)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/pflag"
 )
@@ -81,7 +80,7 @@ func LogConfig(driver string, options []string) (container.LogConfig, error) {
 		}
 		return out, nil
 	default:
-		return out, fmt.Errorf("log driver %q is not supported: use json-file or none: %w", driver, errdefs.ErrNotImplemented)
+		return out, Unsupported(fmt.Sprintf("log driver %q is", driver), "use json-file or none")
 	}
 	for _, o := range options {
 		key, value, ok := strings.Cut(o, "=")

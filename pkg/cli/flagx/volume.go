@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
 )
 
@@ -30,7 +29,7 @@ func ParseVolume(text string) (string, error) {
 		return "", invalidVolume(text, "expected HOST:CONTAINER[:OPTIONS]")
 	}
 	if len(parts) == 1 {
-		return "", fmt.Errorf("anonymous volumes are not supported yet (%q): bind a folder of the host, HOST:CONTAINER: %w", text, errdefs.ErrNotImplemented)
+		return "", Unsupported(fmt.Sprintf("anonymous volume %q: volumes are", text), "bind a folder of the host, HOST:CONTAINER")
 	}
 	if strings.HasPrefix(parts[0], ".") {
 		abs, err := filepath.Abs(parts[0])
@@ -44,7 +43,7 @@ func ParseVolume(text string) (string, error) {
 		if strings.Contains(parts[0], "/") {
 			return "", invalidVolume(text, fmt.Sprintf("%q is neither a path nor a name: begin a relative path with ./", parts[0]))
 		}
-		return "", fmt.Errorf("named volumes are not supported yet (%q): give an absolute path: %w", parts[0], errdefs.ErrNotImplemented)
+		return "", Unsupported(fmt.Sprintf("volume %q: named volumes are", parts[0]), "give the absolute path of a folder")
 	case !path.IsAbs(parts[1]):
 		return "", invalidVolume(text, fmt.Sprintf("invalid mount path: '%s' mount path must be absolute", parts[1]))
 	case path.Clean(parts[1]) == "/":
@@ -84,9 +83,12 @@ func checkMounts(mounts []mount.Mount) error {
 			}
 		case mount.TypeTmpfs:
 		case mount.TypeVolume, mount.TypeImage, mount.TypeNamedPipe, mount.TypeCluster:
-			return fmt.Errorf("--mount type %q is not supported yet: use type=bind or type=tmpfs: %w", m.Type, errdefs.ErrNotImplemented)
+			return Unsupported(fmt.Sprintf("--mount type %q is", m.Type), "use type=bind or type=tmpfs")
 		default:
 			return fmt.Errorf("invalid mount config for type %q: mount type unknown", m.Type)
+		}
+		if m.Target == "" {
+			return fmt.Errorf("invalid mount config for type %q: target is required", m.Type)
 		}
 		if !path.IsAbs(m.Target) {
 			return fmt.Errorf("invalid mount config for type %q: invalid mount path: '%s' mount path must be absolute", m.Type, m.Target)
