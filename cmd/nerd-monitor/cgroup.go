@@ -152,7 +152,7 @@ func parseStartTime(stat []byte) uint64 {
 	if i < 0 || i+2 >= len(stat) || stat[i+2] == 'Z' || stat[i+2] == 'X' {
 		return 0
 	}
-	field, v := 1, uint64(0)
+	field, v := 2, uint64(0)
 	for _, c := range stat[i:] {
 		switch {
 		case c == ' ':

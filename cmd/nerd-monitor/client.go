@@ -17,7 +17,6 @@ type client struct {
 
 	in    []byte // received, not yet handled
 	inLen int
-	given int // bytes of the stdin frame at the head of in that are handed over
 
 	ctl      []byte // control frames to send
 	hdr      []byte // rest of the header of an output frame that has been begun
@@ -25,7 +24,7 @@ type client struct {
 	leftOf   int    // stream of that payload
 	eof      bool   // has sent StdinEOF, not answered yet
 	sawEOF   bool
-	blocked  bool // stdin is full, nothing more is received
+	ackDue   bool // has sent stdin
 	gone     bool // hung up
 	sentExit bool
 }
@@ -100,7 +99,7 @@ func (m *monitor) countClients() {
 
 // receive reads and handles what the client has sent.
 func (m *monitor) receive(c *client) {
-	for !c.blocked {
+	for {
 		n, errno := read(c.fd, c.in[c.inLen:])
 		if errno == syscall.EINTR {
 			continue
@@ -131,10 +130,6 @@ func (m *monitor) parse(c *client) bool {
 		if c.inLen < size {
 			return true
 		}
-		if kind == wire.Stdin && !m.giveStdin(c, c.in[wire.HeaderSize:size]) {
-			c.blocked = true
-			return true
-		}
 		if !m.handle(c, kind, c.in[wire.HeaderSize:size]) {
 			return false
 		}
@@ -150,7 +145,7 @@ func (m *monitor) handle(c *client, kind byte, b []byte) bool {
 		h, ok := wire.ParseHello(b)
 		return ok && m.hello(c, h)
 	case wire.Stdin:
-		return m.ack(c)
+		return m.giveStdin(c, b)
 	case wire.StdinEOF:
 		c.eof, c.sawEOF = true, true
 		m.countClients()
@@ -211,9 +206,9 @@ func (m *monitor) sayReady(c *client) bool {
 	return true
 }
 
-func (m *monitor) ack(c *client) bool {
+func (m *monitor) ack(c *client) {
 	var count [8]byte
-	return c.control(wire.StdinAck, wire.Append64(count[:0], m.j.stdinCount(c.key)))
+	c.gone = c.gone || !c.control(wire.StdinAck, wire.Append64(count[:0], m.j.stdinCount(c.key)))
 }
 
 // control queues a small frame. False: the client asks but does not listen.
@@ -310,10 +305,7 @@ func (m *monitor) sentOutput(c *client, i, n int) {
 
 // interest sets what epoll watches for, beside a hang-up.
 func (m *monitor) interest(c *client, out uint32) {
-	events := epollRdhup | out
-	if !c.blocked {
-		events |= syscall.EPOLLIN
-	}
+	events := syscall.EPOLLIN | epollRdhup | out
 	if events != c.events {
 		c.events = events
 		m.rewatch(c.fd, events)

@@ -55,15 +55,19 @@ func (m *monitor) runHelper(verb string) {
 }
 
 // spawnHelper starts the helper in a session of its own. What it says on stderr
-// is kept in a file of the container's folder.
+// is kept in a file of the container's folder, except by the last one, which
+// nobody would remove.
 func (m *monitor) spawnHelper(verb string, stdout int) int {
 	if len(m.c.helper) == 0 {
 		return 0
 	}
 	stderr := 2
-	if fd, err := syscall.Open(m.c.dir+"/"+wire.HelperLog, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_APPEND|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o600); err == nil {
-		stderr = fd
-		defer syscall.Close(fd)
+	if verb != wire.HelperRestart {
+		fd, err := syscall.Open(m.path(wire.HelperLog), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_APPEND|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o600)
+		if err == nil {
+			stderr = fd
+			defer syscall.Close(fd)
+		}
 	}
 	argv := append(append([]string(nil), m.c.helper...), wire.HelperGroup, verb, m.c.id)
 	ignoreSignals(false)

@@ -37,8 +37,9 @@ type header struct {
 	clients        uint64    // clients that have said hello
 	owners         uint64    // of these, owners
 	stdinHolders   uint64    // of these, with stdin and not at its end
-	keys           [8]stdinKey
-	nextKey        uint64
+	stdinSeq       uint64    // stdin[stdinSeq%2] is valid
+	stdin          [2]stdinState
+	stdinSent      int64  // file offset up to which the container has been given stdin
 	started        int64  // monotonic time at which a monitor last took over
 	crashes        uint64 // quick deaths in a row
 }
@@ -69,9 +70,6 @@ type plan struct {
 	max   int64 // size at which the write must stop
 }
 
-// stdinKey is how much of one client's stdin has been handed over.
-type stdinKey struct{ key, count uint64 }
-
 type journal struct {
 	*header
 	fd    int
@@ -87,8 +85,12 @@ func openJournal(path string, fresh bool, nonce uint64, wait int64) (*journal, b
 	if errno != 0 {
 		return nil, false, errno
 	}
-	if err := syscall.Ftruncate(fd, journalSize); err != nil {
-		return nil, false, err.(syscall.Errno)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err == nil && st.Size < journalSize {
+		err = syscall.Ftruncate(fd, journalSize)
+		if err != nil {
+			return nil, false, err.(syscall.Errno)
+		}
 	}
 	// On a full tmpfs a store to a page that is not there would be a SIGBUS.
 	if err := syscall.Fallocate(fd, 0, 0, headerSize); err == syscall.ENOSPC {
@@ -104,6 +106,7 @@ func openJournal(path string, fresh bool, nonce uint64, wait int64) (*journal, b
 		for i := range j.stream {
 			j.stream[i].pos[0] = ringStart(i)
 		}
+		j.stdin[0].end, j.stdinSent = stdinStart, stdinStart
 		atomic.StoreUint64(&j.magic, journalMagic)
 	}
 	return j, valid && !fresh, 0
@@ -211,28 +214,6 @@ func (j *journal) committed() *commit { return &j.commit[j.commitSeq&1] }
 func (j *journal) publish(c commit) {
 	j.commit[(j.commitSeq+1)&1] = c
 	atomic.AddUint64(&j.commitSeq, 1)
-}
-
-// handedOver counts n more bytes of the stdin of the client key.
-func (j *journal) handedOver(key uint64, n int) {
-	for i := range j.keys {
-		if j.keys[i].key == key {
-			j.keys[i].count += uint64(n)
-			return
-		}
-	}
-	j.keys[j.nextKey%uint64(len(j.keys))] = stdinKey{key, uint64(n)}
-	j.nextKey++
-}
-
-// stdinCount is what handedOver has counted for key.
-func (j *journal) stdinCount(key uint64) uint64 {
-	for i := range j.keys {
-		if j.keys[i].key == key {
-			return j.keys[i].count
-		}
-	}
-	return 0
 }
 
 // A header that outgrows its page would run into the first ring.

@@ -89,8 +89,7 @@ func (m *monitor) dispatch(fd int, events uint32) {
 		m.accept()
 	case m.pidfd:
 		m.containerGone()
-	case m.stdin:
-		m.stdinWritable()
+	case m.stdin: // round feeds it
 	case m.fifo[0], m.fifo[1]:
 		i := 0
 		if fd == m.fifo[1] {

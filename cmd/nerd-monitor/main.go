@@ -145,7 +145,7 @@ func (m *monitor) takeOver() bool {
 		}
 		syscall.Exit(0) // the container that this was for is gone
 	}
-	m.j = j
+	m.j, m.stdinCut = j, stdinStart
 	m.throttle()
 	if recovered && j.clients > 0 {
 		m.lost = lost{clients: j.clients, owners: j.owners, stdin: j.stdinHolders, until: now(clockMonotonic) + lostWait}

@@ -39,14 +39,14 @@ type monitor struct {
 	sock  int
 	pidfd int // of the container's process, -1: not watched
 
-	fifo  [2]int
-	ready [2]bool // may have something to read
-	hup   [2]bool // has no writer
-	eof   [2]bool // has no writer and nothing to read
-	stdin int     // -1: closed
-
-	closeStdin bool // as soon as the container has been started
-	stdinGone  bool // its client has vanished: the helper must close containerd's end
+	fifo       [2]int
+	ready      [2]bool // may have something to read
+	hup        [2]bool // has no writer
+	eof        [2]bool // has no writer and nothing to read
+	stdin      int     // -1: closed
+	stdinCut   int64   // file offset up to which stdin has been cut off
+	closeStdin bool    // as soon as the container has been started
+	stdinGone  bool    // its client has vanished: the helper must close containerd's end
 
 	clients []*client
 	spare   []*client

@@ -17,6 +17,8 @@ const (
 
 	spliceMove     = 1
 	spliceNonblock = 2
+
+	fallocPunchHole = 3 // and keep the size
 )
 
 // now reads a clock, in nanoseconds.
@@ -37,6 +39,10 @@ func splice(in, out int, off *int64, n int) (int, syscall.Errno) {
 	r, _, errno := syscall.RawSyscall6(syscall.SYS_SPLICE, uintptr(in), 0, uintptr(out), uintptr(unsafe.Pointer(off)), uintptr(n), spliceMove|spliceNonblock)
 	return int(r), errno
 }
+
+// offset is p as an argument of a system call. What p points to is in a mapping,
+// so it does not move.
+func offset(p *int64) uintptr { return uintptr(unsafe.Pointer(p)) }
 
 func write(fd int, b []byte) (int, syscall.Errno) {
 	if len(b) == 0 {

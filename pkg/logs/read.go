@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,7 +67,7 @@ func (r *reader) close() {
 }
 
 func (r *reader) run(ctx context.Context, done <-chan struct{}) error {
-	files, err := openAll(r.path)
+	files, err := openAll(r.path, nil)
 	if err != nil && (!r.opts.Follow || !errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
@@ -103,42 +105,89 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// openAll opens path and its rotated files, oldest first. It tries again if a
-// rotation comes between.
-func openAll(path string) (files []*file, err error) {
+// openAll opens path and its rotated files, oldest first, or with stop only
+// those that are younger than that file. It tries again if a rotation comes
+// between.
+func openAll(path string, stop fs.FileInfo) ([]*file, error) {
 	for range 100 {
-		files, err = openOnce(path)
+		names, err := list(path)
 		if err != nil {
 			return nil, err
 		}
-		info, err := os.Stat(path)
-		if err == nil && os.SameFile(info, files[len(files)-1].info) {
+		files, err := openListed(names, stop)
+		if err == nil && unmoved(path, names, files) {
+			slices.Reverse(files)
 			return files, nil
 		}
 		for _, f := range files {
 			_ = f.close() // opened for reading only
 		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
 	return nil, fmt.Errorf("%s is rotated faster than it can be opened", path)
 }
 
-func openOnce(path string) ([]*file, error) {
-	current, err := openFile(path)
+// list is path, path.1 and so on, as far as they exist. There may be a gap: in
+// the midst of a rotation there is one.
+func list(path string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
-	files := []*file{current}
-	for i := 1; ; i++ {
-		f, err := openFile(path + "." + strconv.Itoa(i))
-		if errors.Is(err, fs.ErrNotExist) {
-			break
+	var numbers []int
+	for _, e := range entries {
+		if e.Name() == filepath.Base(path) {
+			numbers = append(numbers, 0)
+		} else if suffix, ok := strings.CutPrefix(e.Name(), filepath.Base(path)+"."); ok {
+			if n, err := strconv.Atoi(suffix); err == nil && n > 0 && strconv.Itoa(n) == suffix {
+				numbers = append(numbers, n)
+			}
 		}
+	}
+	if len(numbers) == 0 {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	slices.Sort(numbers)
+	names := make([]string, len(numbers))
+	for i, n := range numbers {
+		names[i] = path
+		if n > 0 {
+			names[i] += "." + strconv.Itoa(n)
+		}
+	}
+	return names, nil
+}
+
+func openListed(names []string, stop fs.FileInfo) ([]*file, error) {
+	var files []*file
+	for _, name := range names {
+		f, err := openFile(name)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
-		files = append([]*file{f}, files...)
+		if stop != nil && os.SameFile(f.info, stop) {
+			return files, f.close()
+		}
+		files = append(files, f)
 	}
 	return files, nil
+}
+
+// unmoved tells whether the files still have their names, and no other has come.
+func unmoved(path string, names []string, files []*file) bool {
+	again, err := list(path)
+	if err != nil || !slices.Equal(names, again) {
+		return false
+	}
+	for i, f := range files {
+		info, err := os.Stat(names[i])
+		if err != nil || !os.SameFile(info, f.info) {
+			return false
+		}
+	}
+	return true
 }
 
 // seekTail skips all but the last Options.Tail entries.
@@ -244,26 +293,14 @@ func (r *reader) findNewer() (bool, error) {
 	if len(r.files) > 0 && os.SameFile(info, r.files[0].info) {
 		return false, nil
 	}
-	files, err := openAll(r.path)
+	var stop fs.FileInfo
+	if len(r.files) > 0 {
+		stop = r.files[0].info
+	}
+	files, err := openAll(r.path, stop)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	if len(r.files) == 0 {
-		r.files = files
-		return true, nil
-	}
-	newer := files
-	for i, f := range files {
-		if os.SameFile(f.info, r.files[0].info) {
-			newer = files[i+1:]
-			for _, old := range files[:i+1] {
-				_ = old.close() // opened for reading only
-			}
-		}
-	}
-	r.files = append(r.files, newer...)
-	return len(newer) > 0, nil
+	r.files = append(r.files, files...)
+	return len(files) > 0, err
 }

@@ -28,6 +28,7 @@ func (c *Client) Attach(ctx context.Context, opts AttachOptions) error {
 		return err
 	}
 	defer c.release()
+	c.stdin.offline() // until the monitor answers: only then the two agree on what has been sent
 	if err := c.send(hello.Append(nil)); err != nil && !isGone(err) {
 		return err
 	}

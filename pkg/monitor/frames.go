@@ -134,14 +134,17 @@ func (c *Client) onReady(r wire.ReadyFrame) {
 	c.mu.Lock()
 	attached := c.attached
 	c.attached = nil
-	if c.flags != 0 {
+	hello := c.flags != 0
+	if hello {
 		c.off = [2]uint64{r.Stdout, r.Stderr}
 	}
 	c.mu.Unlock()
 	if attached != nil {
 		attached()
 	}
-	c.stdin.online(r.Stdin)
+	if hello {
+		c.stdin.online(r.Stdin)
+	}
 	notify(c.ready, struct{}{})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -75,6 +76,8 @@ func container(kind string) error {
 		}
 		files[i] = file
 	}
+	usr1 := make(chan os.Signal, 1)
+	signal.Notify(usr1, syscall.SIGUSR1)
 	fmt.Println("ready")
 	if _, err := io.ReadFull(os.Stdin, make([]byte, 1)); err != nil {
 		return err
@@ -105,7 +108,10 @@ func container(kind string) error {
 		time.Sleep(time.Duration(n) * time.Millisecond)
 	case "cat":
 		// The end of stdin is up to containerd's CloseIO: SIGUSR1 stands for it.
-		go closeOnSignal(files[5])
+		go func() {
+			<-usr1
+			_ = files[5].Close()
+		}()
 		_, err := io.Copy(stdout, stdin)
 		return err
 	}
@@ -217,7 +223,7 @@ func (f *fixture) spawn() *Client {
 func (f *fixture) create(kind string) int {
 	f.t.Helper()
 	f.command = exec.Command(os.Args[0])
-	f.command.Env = append(os.Environ(), "MONITOR_TEST_CONTAINER="+kind, "MONITOR_TEST_DIR="+f.dir)
+	f.command.Env = append(os.Environ(), "MONITOR_TEST_CONTAINER="+kind, "MONITOR_TEST_DIR="+f.dir, "GORACE=atexit_sleep_ms=0")
 	f.command.Stderr = os.Stderr
 	out, err := f.command.StdoutPipe()
 	if err != nil {

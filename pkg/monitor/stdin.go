@@ -129,3 +129,10 @@ func (p *stdinPump) closed() {
 	p.over = true
 	p.change.Broadcast()
 }
+
+// acked is how many bytes have been handed over.
+func (p *stdinPump) acked() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.base
+}
