@@ -61,12 +61,22 @@ func (s *Service) planMounts(p *plan) error {
 		}
 		p.binds, p.Mounts = append(p.binds, m), append(p.Mounts, point)
 	}
-	seen := map[string]bool{}
-	for _, m := range p.binds {
-		if seen[m.Destination] {
-			return errorf(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", m.Destination)
+	var targets []string
+	for target := range p.HostConfig.Tmpfs {
+		clean, err := mountTarget(target)
+		if err != nil {
+			return err
 		}
-		seen[m.Destination] = true
+		targets = append(targets, clean)
+	}
+	for _, m := range p.binds {
+		targets = append(targets, m.Destination)
+	}
+	slices.Sort(targets)
+	for i, target := range targets[:max(len(targets)-1, 0)] {
+		if target == targets[i+1] {
+			return errorf(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", target)
+		}
 	}
 	return nil
 }
@@ -93,15 +103,24 @@ func parseBind(text string) (specs.Mount, container.MountPoint, error) {
 }
 
 func bindMount(source, target, mode string, opts []string, propagation mount.Propagation, rw bool) (specs.Mount, container.MountPoint, error) {
-	if !filepath.IsAbs(target) {
-		return specs.Mount{}, container.MountPoint{}, errorf(errdefs.ErrInvalidArgument, "invalid mount path: '%s' mount path must be absolute", target)
+	target, err := mountTarget(target)
+	if err != nil {
+		return specs.Mount{}, container.MountPoint{}, err
 	}
-	if filepath.Clean(target) == "/" {
-		return specs.Mount{}, container.MountPoint{}, errorf(errdefs.ErrInvalidArgument, "invalid specification: destination can't be '/'")
-	}
-	target = filepath.Clean(target)
 	return specs.Mount{Destination: target, Type: "bind", Source: filepath.Clean(source), Options: opts},
 		container.MountPoint{Type: mount.TypeBind, Source: filepath.Clean(source), Destination: target, Mode: mode, RW: rw, Propagation: propagation}, nil
+}
+
+// mountTarget checks and cleans the place of a mount in the container.
+func mountTarget(target string) (string, error) {
+	clean := filepath.Clean(target)
+	if !filepath.IsAbs(target) {
+		return "", errorf(errdefs.ErrInvalidArgument, "invalid mount path: '%s' mount path must be absolute", target)
+	}
+	if clean == "/" {
+		return "", errorf(errdefs.ErrInvalidArgument, "invalid specification: destination can't be '/'")
+	}
+	return clean, nil
 }
 
 // bindModes are the words of the third field of -v, by what they set; of each
@@ -149,6 +168,10 @@ func planMount(m mount.Mount) (specs.Mount, container.MountPoint, error) {
 	case mount.TypeBind:
 		return planBind(m)
 	case mount.TypeTmpfs:
+		target, err := mountTarget(m.Target)
+		if err != nil {
+			return specs.Mount{}, container.MountPoint{}, err
+		}
 		opts := []string{"noexec", "nosuid", "nodev"}
 		if m.ReadOnly {
 			opts = append(opts, "ro")
@@ -161,8 +184,8 @@ func planMount(m mount.Mount) (specs.Mount, container.MountPoint, error) {
 				opts = append(opts, fmt.Sprintf("mode=%o", t.Mode))
 			}
 		}
-		return specs.Mount{Destination: filepath.Clean(m.Target), Type: "tmpfs", Source: "tmpfs", Options: opts},
-			container.MountPoint{Type: mount.TypeTmpfs, Destination: filepath.Clean(m.Target), RW: !m.ReadOnly}, nil
+		return specs.Mount{Destination: target, Type: "tmpfs", Source: "tmpfs", Options: opts},
+			container.MountPoint{Type: mount.TypeTmpfs, Destination: target, RW: !m.ReadOnly}, nil
 	}
 	return specs.Mount{}, container.MountPoint{}, errorf(errdefs.ErrInvalidArgument, "mount type %q is not supported yet: use bind or tmpfs", m.Type)
 }

@@ -136,7 +136,7 @@ func findUser(name string, acc accounts) (user.User, bool, error) {
 	if !numeric && isDigits(name) {
 		return user.User{}, false, errorf(errdefs.ErrInvalidArgument, "uids and gids must be in range 0-%d", maxID)
 	}
-	list, err := user.ParsePasswdFilter(bytes.NewReader(acc.passwd), func(u user.User) bool {
+	list, err := user.ParsePasswdFilter(wellFormed(acc.passwd, 2, 3), func(u user.User) bool {
 		return numeric && u.Uid == int(uid) || !numeric && u.Name == name
 	})
 	switch {
@@ -157,7 +157,7 @@ func findGroup(name string, acc accounts) (uint32, error) {
 	if gid, ok := number(name); ok {
 		return gid, nil
 	}
-	list, err := user.ParseGroupFilter(bytes.NewReader(acc.group), func(g user.Group) bool { return g.Name == name })
+	list, err := user.ParseGroupFilter(wellFormed(acc.group, 2), func(g user.Group) bool { return g.Name == name })
 	if err != nil {
 		return 0, fmt.Errorf("/etc/group of the image: %w", err)
 	}
@@ -169,7 +169,7 @@ func findGroup(name string, acc accounts) (uint32, error) {
 
 // memberships are the groups that list a user, as login gives them.
 func memberships(name string, acc accounts) ([]uint32, error) {
-	list, err := user.ParseGroupFilter(bytes.NewReader(acc.group), func(g user.Group) bool {
+	list, err := user.ParseGroupFilter(wellFormed(acc.group, 2), func(g user.Group) bool {
 		return slices.Contains(g.List, name) && g.Gid >= 0 && g.Gid <= maxID
 	})
 	if err != nil {
@@ -180,6 +180,25 @@ func memberships(name string, acc accounts) ([]uint32, error) {
 		out = append(out, uint32(g.Gid))
 	}
 	return out, nil
+}
+
+// wellFormed keeps the lines whose given fields are ids. The parser takes a field
+// that is missing or no number for 0, which would make such a user root.
+func wellFormed(data []byte, ids ...int) io.Reader {
+	var out bytes.Buffer
+	for line := range bytes.Lines(data) {
+		f := strings.Split(strings.TrimSpace(string(line)), ":")
+		if !slices.ContainsFunc(ids, func(i int) bool {
+			if i >= len(f) {
+				return true
+			}
+			_, ok := number(f[i])
+			return !ok
+		}) {
+			out.Write(line)
+		}
+	}
+	return &out
 }
 
 func number(s string) (uint32, bool) {
