@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo bench completions install uninstall clean help
+.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo test-embed bench completions install uninstall clean help
 
 build: ## build bin/nerd and bin/nerd-monitor (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor
@@ -28,13 +28,16 @@ fmt: ## format the source
 lint: ## gofmt, go vet, golangci-lint
 	hack/lint.sh
 
-test: deps build engine test-unit test-e2e ## everything: unit and end-to-end tests
+test: deps build engine test-unit test-embed test-e2e ## everything: unit and end-to-end tests
 
 test-unit: ## unit tests, with the race detector
 	hack/test-unit.sh
 
 test-e2e: build engine ## the scripts of test/e2e against nerd
 	hack/test-e2e.sh nerd
+
+test-embed: build engine ## a program of another module that runs containers
+	$(SUDO) hack/test-embed.sh
 
 test-docker: ## the same scripts against Docker
 	hack/test-e2e.sh docker

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/containerd/errdefs"
+
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
@@ -87,11 +89,23 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &exit) && exit.Err == nil {
 		return
 	}
-	fmt.Fprintf(w, "nerd: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(w, "nerd: %s\n", withoutKind(oneLine(err.Error())))
 	var usage *flagx.UsageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(w, "See '%s --help'.\n", usage.Command)
 	}
+}
+
+// withoutKind drops the kind that errdefs leaves at the end of a message: it is
+// for programs.
+func withoutKind(text string) string {
+	for _, kind := range []error{
+		errdefs.ErrNotFound, errdefs.ErrInvalidArgument, errdefs.ErrAlreadyExists, errdefs.ErrFailedPrecondition,
+		errdefs.ErrNotImplemented, errdefs.ErrUnavailable, errdefs.ErrUnknown, errdefs.ErrPermissionDenied,
+	} {
+		text = strings.TrimSuffix(text, ": "+kind.Error())
+	}
+	return text
 }
 
 // oneLine joins the lines of a message that came from elsewhere.

@@ -95,6 +95,12 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 	if opts.HostConfig != nil {
 		*p.HostConfig = *opts.HostConfig
 	}
+	if p.HostConfig.LogConfig.Type == "" {
+		p.HostConfig.LogConfig.Type = driverJSON
+	}
+	if p.HostConfig.LogConfig.Config == nil {
+		p.HostConfig.LogConfig.Config = map[string]string{}
+	}
 	if p.Config, err = mergeConfig(opts.Config, img, p); err != nil {
 		return nil, err
 	}
@@ -185,6 +191,9 @@ func checkHostConfig(hc *container.HostConfig) error {
 	}
 	if hc.NetworkMode.IsContainer() || hc.PidMode.IsContainer() || hc.IpcMode.IsContainer() {
 		return errorf(errdefs.ErrInvalidArgument, "joining the namespaces of another container is not supported yet: leave out \"container:\"")
+	}
+	if rt := hc.Runtime; rt != "" && rt != "runc" && rt != ctrd.RuntimeRunc {
+		return errorf(errdefs.ErrInvalidArgument, "unknown or invalid runtime name: %s: runc is the only one yet", rt)
 	}
 	if err := checkLogConfig(hc.LogConfig); err != nil {
 		return err

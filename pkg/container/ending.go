@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/nerd-cli/nerd/pkg/monitor"
 )
@@ -106,6 +107,21 @@ func (e *ending) done(cleanup bool) (taken bool) { return e.mon != nil && e.mon.
 func (e *ending) close() {
 	if e.mon != nil {
 		_ = e.mon.Close()
+	}
+}
+
+// dismissMonitor ends the monitor of a container that will not be started: the
+// process that was starting it was killed.
+func (s *Service) dismissMonitor(ctx context.Context, id string) {
+	mon, err := monitor.Dial(ctx, s.cfg.Layout.ContainerRun(id))
+	if err != nil {
+		return
+	}
+	defer func() { _ = mon.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if mon.Done(false) == nil {
+		_ = mon.Gone(ctx)
 	}
 }
 

@@ -102,18 +102,14 @@ func (s *Service) recordExit(ctx context.Context, c *Container) error {
 }
 
 // deleteTask deletes a task whose process is gone. containerd may learn of that
-// a moment later than nerd, so the deletion is tried again once it has.
+// a moment later than nerd, so its word is waited for.
 func (s *Service) deleteTask(ctx context.Context, id string) (ctrd.Exit, error) {
-	exit, err := s.tasks.Delete(ctx, id, "")
-	if err == nil || errdefs.IsNotFound(err) {
-		return exit, err
-	}
 	wait, cancel := context.WithTimeout(ctx, exitTimeout)
 	defer cancel()
-	if _, err := s.tasks.Wait(wait, id, ""); err != nil && !errdefs.IsNotFound(err) {
+	if _, err := s.tasks.Wait(wait, id, ""); errdefs.IsNotFound(err) {
 		return ctrd.Exit{}, err
 	}
-	return s.tasks.Delete(ctx, id, "")
+	return s.tasks.Delete(ctx, id, "") // says what is wrong if the wait failed
 }
 
 // killTask ends a task whatever its state, and deletes it.
@@ -173,6 +169,7 @@ func (s *Service) cleanup(ctx context.Context, id string) error {
 // clearRemains undoes a start that was killed before the process ran, and with
 // --rm the whole container: nobody will come back for it.
 func (s *Service) clearRemains(ctx context.Context, c *Container) error {
+	s.dismissMonitor(ctx, c.ID)
 	if c.Status.State != container.StateCreated {
 		return s.cfg.Networks.Detach(ctx, c.ID)
 	}

@@ -34,9 +34,8 @@ func (s *Service) Inspect(ctx context.Context, ref string, opts InspectOptions) 
 		out.NetworkSettings.SandboxKey, out.NetworkSettings.SandboxID = s.cfg.Layout.Netns(c.ID), c.ID
 	}
 	if opts.Size {
-		if u, err := s.cfg.Backend.Snapshots(c.Driver).Usage(ctx, c.SnapshotKey); err == nil {
-			out.SizeRw, out.SizeRootFs = &u.Size, &u.Size
-		}
+		own, all := s.size(ctx, c)
+		out.SizeRw, out.SizeRootFs = &own, &all
 	}
 	return out, nil
 }

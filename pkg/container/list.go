@@ -46,13 +46,33 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]container.Summa
 		}
 		sum := inspect.Summary(view(c), now())
 		if opts.Size && c.SnapshotKey != "" {
-			if u, err := s.cfg.Backend.Snapshots(c.Driver).Usage(ctx, c.SnapshotKey); err == nil {
-				sum.SizeRw = u.Size
-			}
+			sum.SizeRw, sum.SizeRootFs = s.size(ctx, c)
 		}
 		out = append(out, sum)
 	}
 	return out, nil
+}
+
+// size is what a container's own layer and its whole root file system take, in
+// bytes; what cannot be measured counts as nothing.
+func (s *Service) size(ctx context.Context, c *Container) (own, all int64) {
+	sn := s.cfg.Backend.Snapshots(c.Driver)
+	for key := c.SnapshotKey; key != ""; {
+		usage, err := sn.Usage(ctx, key)
+		if err != nil {
+			return own, all
+		}
+		if key == c.SnapshotKey {
+			own = usage.Size
+		}
+		all += usage.Size
+		info, err := sn.Stat(ctx, key)
+		if err != nil {
+			return own, all
+		}
+		key = info.Parent
+	}
+	return own, all
 }
 
 // view is what the pure functions of package inspect work on.

@@ -44,6 +44,9 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 		if c.Running() {
 			return errorf(errdefs.ErrFailedPrecondition, "cannot remove container %q: it was started again meanwhile", "/"+c.Name)
 		}
+		if c.Status.State == container.StateCreated {
+			s.dismissMonitor(ctx, id)
+		}
 		return errors.Join(s.releasePorts(ctx, c), s.remove(ctx, c))
 	})
 	if err := ignoreNotFound(err); err != nil {

@@ -205,7 +205,10 @@ func (r *repair) folders() {
 		}
 		for _, e := range entries {
 			if id := e.Name(); !r.known[id] && !r.busy(id) && !r.exists(id) {
-				r.mend("folder", short(id), "remove", func() error { return r.s.discard(id) })
+				r.mend("folder", short(id), "remove", func() error {
+					r.s.dismissMonitor(r.ctx, id)
+					return r.s.discard(id)
+				})
 			}
 		}
 	}
