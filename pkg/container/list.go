@@ -81,7 +81,7 @@ func view(c *Container) inspect.Container {
 	state := st.State
 	exit := st.ExitCode
 	if c.ended() { // nobody has handled its end yet
-		state = container.StateExited
+		state, st.Ports, st.Networks = container.StateExited, nil, nil
 	}
 	return inspect.Container{
 		ID: c.ID, Name: c.Name, Created: c.Created, Path: c.Path, Args: c.Args, ImageRef: c.ImageRef, ImageID: c.ImageID,
