@@ -6,14 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
-
-	"github.com/containerd/errdefs"
 
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
@@ -33,9 +29,9 @@ func Main(ctx context.Context, args []string, streams *iostreams.IOStreams) int 
 	defer stop()
 	err := usageError(root.ExecuteContext(ctx))
 	if sig, ok := f.Signals.Received(); ok && err != nil && ctx.Err() != nil {
-		return interrupted(streams.Err, err, sig)
+		return interrupted(streams, err, sig)
 	}
-	report(streams.Err, err)
+	report(streams, err)
 	return exitCode(err)
 }
 
@@ -60,9 +56,9 @@ func usageError(err error) error {
 
 // interrupted is the end of a command that a signal stopped: the exit status is
 // the one a shell shows for it. A cancelled context needs no message.
-func interrupted(w io.Writer, err error, sig syscall.Signal) int {
+func interrupted(streams *iostreams.IOStreams, err error, sig syscall.Signal) int {
 	if !errors.Is(err, context.Canceled) {
-		report(w, err)
+		report(streams, err)
 	}
 	return 128 + int(sig)
 }
@@ -81,7 +77,7 @@ func exitCode(err error) int {
 
 // report writes an error on one line, or on two where the second points to the
 // help. The exit status of a container is not an error of nerd's.
-func report(w io.Writer, err error) {
+func report(streams *iostreams.IOStreams, err error) {
 	if err == nil {
 		return
 	}
@@ -89,30 +85,9 @@ func report(w io.Writer, err error) {
 	if errors.As(err, &exit) && exit.Err == nil {
 		return
 	}
-	fmt.Fprintf(w, "nerd: %s\n", withoutKind(oneLine(err.Error())))
+	streams.PrintError(err)
 	var usage *flagx.UsageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(w, "See '%s --help'.\n", usage.Command)
+		fmt.Fprintf(streams.Err, "See '%s --help'.\n", usage.Command)
 	}
-}
-
-// withoutKind drops the kind that errdefs leaves at the end of a message: it is
-// for programs.
-func withoutKind(text string) string {
-	for _, kind := range []error{
-		errdefs.ErrNotFound, errdefs.ErrInvalidArgument, errdefs.ErrAlreadyExists, errdefs.ErrFailedPrecondition,
-		errdefs.ErrNotImplemented, errdefs.ErrUnavailable, errdefs.ErrUnknown, errdefs.ErrPermissionDenied,
-	} {
-		text = strings.TrimSuffix(text, ": "+kind.Error())
-	}
-	return text
-}
-
-// oneLine joins the lines of a message that came from elsewhere.
-func oneLine(text string) string {
-	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
-	}
-	return strings.Join(lines, "; ")
 }

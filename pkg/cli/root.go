@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/container"
 	"github.com/nerd-cli/nerd/pkg/cli/engine"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
@@ -174,6 +175,18 @@ func addCommands(root *cobra.Command, f *factory.Factory) {
 		root.AddCommand(cmd)
 	}
 	root.AddCommand(system.NewCmdInternal(f))
+	completeNothing(root)
+}
+
+// completeNothing keeps the shell from offering files to commands that take no
+// arguments.
+func completeNothing(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		completeNothing(sub)
+	}
+	if _, operands, _ := strings.Cut(strings.TrimSuffix(cmd.Use, " [OPTIONS]"), " "); operands == "" && cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = complete.None
+	}
 }
 
 // shortcuts are the commands that Docker has at the top as well as in a group.

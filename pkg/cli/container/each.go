@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/errs"
@@ -45,7 +43,7 @@ func eachPrint(ctx context.Context, streams *iostreams.IOStreams, refs []string,
 			var fine *harmless
 			failed = failed || !errors.As(r.err, &fine)
 			if ctx.Err() == nil { // an interrupt is not said for each
-				printError(streams.Err, r.err)
+				streams.PrintError(r.err)
 			}
 			continue
 		}
@@ -67,10 +65,6 @@ type harmless struct{ err error }
 
 func (h *harmless) Error() string { return h.err.Error() }
 func (h *harmless) Unwrap() error { return h.err }
-
-func printError(w io.Writer, err error) {
-	fmt.Fprintln(w, "nerd:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
-}
 
 // exitStatus is the end of an attached session: the container's exit status is the
 // program's.

@@ -62,7 +62,7 @@ func runInspect(ctx context.Context, o *InspectOptions) error {
 		return err
 	}
 	for _, err := range failed {
-		printError(o.IO.Err, err)
+		o.IO.PrintError(err)
 	}
 	if len(failed) > 0 {
 		return &errs.Exit{Code: 1}

@@ -123,7 +123,7 @@ func runInspect(ctx context.Context, o *InspectOptions) error {
 		return err
 	}
 	for _, err := range failed {
-		fmt.Fprintln(o.IO.Err, "nerd:", err)
+		o.IO.PrintError(err)
 	}
 	if len(failed) > 0 {
 		return &errs.Exit{Code: 1}
