@@ -36,7 +36,7 @@ func TestExitCode(t *testing.T) {
 		{"not found", &errs.Start{Code: 127, Err: errors.New("not found")}, 127, "nerd: not found\n"},
 		{"wrapped", fmt.Errorf("run: %w", &errs.Start{Code: 126, Err: errors.New("denied")}), 126, "nerd: run: denied\n"},
 		{"usage", &flagx.UsageError{Command: "nerd run", Code: 125, Err: errors.New("bad flag")}, 125, "nerd: bad flag\nSee 'nerd run --help'.\n"},
-		{"many lines", errors.New("one\n two\r\n\nthree\n"), 1, "nerd: one; two; three\n"},
+		{"many lines", fmt.Errorf("%s", "one\n two\r\n\nthree\n"), 1, "nerd: one; two; three\n"},
 		{"hint", errs.WithHint(errors.New("no"), "do %d", 2), 1, "nerd: no: do 2\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

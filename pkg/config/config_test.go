@@ -51,12 +51,24 @@ func TestLoad(t *testing.T) {
 		{"environment over file", map[string]string{"NERD_TOML": full, "CONTAINERD_ADDRESS": "/env.sock", "NERD_NAMESPACE": "env", "NERD_RUN_ROOT": "/run/env"}, Flags{}, &Config{
 			Address: "/env.sock", Namespace: "env", DataRoot: "/file", RunRoot: "/run/env", Snapshotter: "native", Debug: true, LogLevel: "info",
 		}},
-		{"flag over environment", map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "env", "CONTAINERD_SNAPSHOTTER": "env"}, Flags{Namespace: flag("flag"), Debug: &off},
-			defaults(func(c *Config) { c.Namespace, c.Snapshotter = "flag", "env" })},
-		{"nerd's variable over containerd's", map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "a", "CONTAINERD_NAMESPACE": "b"}, Flags{},
-			defaults(func(c *Config) { c.Namespace = "a" })},
-		{"empty variable", map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "", "CONTAINERD_NAMESPACE": "b"}, Flags{},
-			defaults(func(c *Config) { c.Namespace = "b" })},
+		{
+			"flag over environment",
+			map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "env", "CONTAINERD_SNAPSHOTTER": "env"},
+			Flags{Namespace: flag("flag"), Debug: &off},
+			defaults(func(c *Config) { c.Namespace, c.Snapshotter = "flag", "env" }),
+		},
+		{
+			"nerd's variable over containerd's",
+			map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "a", "CONTAINERD_NAMESPACE": "b"},
+			Flags{},
+			defaults(func(c *Config) { c.Namespace = "a" }),
+		},
+		{
+			"empty variable",
+			map[string]string{"NERD_TOML": empty, "NERD_NAMESPACE": "", "CONTAINERD_NAMESPACE": "b"},
+			Flags{},
+			defaults(func(c *Config) { c.Namespace = "b" }),
+		},
 		{"empty flag", map[string]string{"NERD_TOML": full}, Flags{Address: flag(""), Debug: &off}, &Config{
 			Namespace: "file", DataRoot: "/file", RunRoot: "/run/file", Snapshotter: "native", LogLevel: "info",
 		}},

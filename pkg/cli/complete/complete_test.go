@@ -19,8 +19,10 @@ import (
 func TestNoEngineIsStarted(t *testing.T) {
 	ios, _, _, errOut := iostreams.Test()
 	f := &factory.Factory{
-		IO:     ios,
-		Config: func() (*config.Config, error) { return &config.Config{Address: filepath.Join(t.TempDir(), "none.sock")}, nil },
+		IO: ios,
+		Config: func() (*config.Config, error) {
+			return &config.Config{Address: filepath.Join(t.TempDir(), "none.sock")}, nil
+		},
 		Client: func(context.Context) (*nerd.Client, error) {
 			t.Error("opened")
 			return nil, errors.New("none")

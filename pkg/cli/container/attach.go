@@ -61,7 +61,8 @@ func runAttach(ctx context.Context, o *AttachOptions) error {
 	}
 	defer restore()
 	if o.SigProxy {
-		defer o.forwardSignals(context.WithoutCancel(ctx), s, c.ID)()
+		stop := o.forwardSignals(context.WithoutCancel(ctx), s, c.ID)
+		defer stop()
 	}
 	out, err := s.Attach(ctx, c.ID, container.AttachOptions{Streams: *streams})
 	return outcome(out, err)

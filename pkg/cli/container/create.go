@@ -117,17 +117,17 @@ func writeIDFile(path, id string) error {
 	return nil
 }
 
-// withImage calls make, and once more after a pull if the image was missing. As
+// withImage calls create, and once more after a pull if the image was missing. As
 // a rule the image is there, so nobody asks for it beforehand.
-func (o *CreateOptions) withImage(ctx context.Context, make func() error) error {
+func (o *CreateOptions) withImage(ctx context.Context, create func() error) error {
 	ref := o.Create.Config.Image
 	if o.Pull == pullAlways {
 		if err := o.pullImage(ctx, ref, o.flags.Platform, o.Quiet); err != nil {
 			return err
 		}
-		return make()
+		return create()
 	}
-	err := make()
+	err := create()
 	if !errdefs.IsNotFound(err) || o.Pull == pullNever {
 		return err
 	}
@@ -138,7 +138,7 @@ func (o *CreateOptions) withImage(ctx context.Context, make func() error) error 
 	if err := o.pullImage(ctx, ref, o.flags.Platform, o.Quiet); err != nil {
 		return err
 	}
-	return make()
+	return create()
 }
 
 // familiar is a reference as users write it, with its tag.

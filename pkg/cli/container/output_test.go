@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
@@ -111,7 +112,7 @@ func TestSeveralInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := each(ctx, b.IO, []string{"a", "b"}, func(ctx context.Context, _ string) error { return ctx.Err() })
-	if err != context.Canceled || stderr.Len() != 0 {
+	if !errors.Is(err, context.Canceled) || stderr.Len() != 0 {
 		t.Fatalf("got %v, %q", err, stderr)
 	}
 }

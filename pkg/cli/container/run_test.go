@@ -81,7 +81,7 @@ func TestRunAttached(t *testing.T) {
 // Once the container runs, signals are its own.
 func TestRunForwardsSignals(t *testing.T) {
 	f := &fake{}
-	f.run = func(c container.CreateOptions, s container.StartOptions) (string, container.Outcome, error) {
+	f.run = func(_ container.CreateOptions, s container.StartOptions) (string, container.Outcome, error) {
 		s.Started()
 		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestRunIDFile(t *testing.T) {
 		create: func(container.CreateOptions) (container.CreateResult, error) {
 			return container.CreateResult{ID: "0123", Warnings: []string{"take care"}}, nil
 		},
-		start: func(id string, s container.StartOptions) (container.Outcome, error) {
+		start: func(id string, _ container.StartOptions) (container.Outcome, error) {
 			if written, err := os.ReadFile(path); err != nil || string(written) != id {
 				t.Errorf("the file holds %q when %q starts: %v", written, id, err)
 			}
@@ -261,7 +261,7 @@ func inspected(tty, stdin bool) func(string) (apicontainer.InspectResponse, erro
 }
 
 func TestStartAttached(t *testing.T) {
-	f := &fake{inspect: inspected(false, true), start: func(id string, s container.StartOptions) (container.Outcome, error) {
+	f := &fake{inspect: inspected(false, true), start: func(id string, _ container.StartOptions) (container.Outcome, error) {
 		if id != "id-a" || s.Attach == nil || s.Attach.Stdin == nil {
 			t.Errorf("got %s, %+v", id, s.Attach)
 		}
@@ -295,7 +295,7 @@ func TestAttach(t *testing.T) {
 }
 
 func TestExec(t *testing.T) {
-	f := &fake{exec: func(name string, o container.ExecOptions) (container.Outcome, error) {
+	f := &fake{exec: func(_ string, o container.ExecOptions) (container.Outcome, error) {
 		if o.Detach == (o.Stdout != nil) {
 			t.Errorf("got %+v", o)
 		}

@@ -1,7 +1,6 @@
 package factory
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,7 +96,7 @@ func TestSignalCancels(t *testing.T) {
 
 func TestSignalsForwarded(t *testing.T) {
 	var s Signals
-	ctx, stop := s.Watch(context.Background())
+	ctx, stop := s.Watch(t.Context())
 	defer stop()
 	got := make(chan syscall.Signal, 4)
 	restore := s.Forward(func(sig syscall.Signal) { got <- sig })

@@ -70,7 +70,8 @@ func TestFlagError(t *testing.T) {
 	if !errors.As(err, &usage) || usage.Code != 125 {
 		t.Fatalf("got %#v", err)
 	}
-	if again := flagx.FlagError(cmd, err); again != err {
+	var again *flagx.UsageError
+	if !errors.As(flagx.FlagError(cmd, err), &again) || again != usage {
 		t.Fatal("wrapped twice")
 	}
 }

@@ -14,7 +14,7 @@ func TestErrorLine(t *testing.T) {
 		want string
 	}{
 		{errors.New("one"), "one"},
-		{errors.New("one\n two\r\n\n \nthree\n"), "one; two; three"},
+		{fmt.Errorf("%s", "one\n two\r\n\n \nthree\n"), "one; two; three"},
 		{fmt.Errorf("image x: %w", errdefs.ErrNotFound), "image x"},
 		{fmt.Errorf("%w: image x", errdefs.ErrNotFound), "not found: image x"},
 		{errdefs.ErrNotFound, "not found"},
