@@ -50,6 +50,7 @@ var layers = map[string][]string{
 
 // testsMay says what the tests of a package import beyond that.
 var testsMay = map[string][]string{
+	"pkg/cli/image": {"pkg/ctrd/ctrdtest", "pkg/registry"}, // a real image service behind the commands
 	"pkg/image":     {"pkg/ctrd/ctrdtest"},
 	"pkg/container": {"pkg/ctrd/ctrdtest"},
 	"pkg/monitor":   {"pkg/logs"}, // reads back what a monitor wrote
