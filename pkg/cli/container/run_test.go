@@ -261,7 +261,7 @@ func inspected(tty, stdin bool) func(string) (apicontainer.InspectResponse, erro
 }
 
 func TestStartAttached(t *testing.T) {
-	f := &fake{inspect: inspected(false, true), start: func(id string, _ container.StartOptions) (container.Outcome, error) {
+	f := &fake{inspect: inspected(false, true), start: func(id string, s container.StartOptions) (container.Outcome, error) {
 		if id != "id-a" || s.Attach == nil || s.Attach.Stdin == nil {
 			t.Errorf("got %s, %+v", id, s.Attach)
 		}
