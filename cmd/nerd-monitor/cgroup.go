@@ -80,10 +80,10 @@ func cgroupMount(line, controllers string) (dir string, ok bool) {
 		return "", false
 	}
 	fstype, options := f[sep+1], f[sep+3]
-	if controllers == "" {
-		return f[4], fstype == "cgroup2"
+	if controllers == "" && fstype == "cgroup2" {
+		return f[4], true
 	}
-	if fstype != "cgroup" {
+	if controllers == "" || fstype != "cgroup" {
 		return "", false
 	}
 	for rest := controllers; rest != ""; {

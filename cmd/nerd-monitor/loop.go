@@ -104,6 +104,10 @@ func (m *monitor) dispatch(fd int, events uint32) {
 }
 
 func (m *monitor) dispatchOther(fd int, events uint32) {
+	if m.isPort(fd) {
+		m.forward(fd)
+		return
+	}
 	if m.helper.pid != 0 && fd == m.helper.pidfd {
 		m.reapHelper()
 		return

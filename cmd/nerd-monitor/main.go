@@ -33,6 +33,8 @@ func main() {
 	switch c.mode {
 	case "spawn":
 		detach(args)
+	case "forward":
+		joinConnection(c)
 	case "run", "keep":
 		run(c, args[1:])
 	}
@@ -106,6 +108,7 @@ func run(c config, args []string) {
 	} else if c.pid != 0 {
 		m.setPID(c.pid)
 	}
+	m.watchPorts()
 	m.loop()
 }
 
@@ -162,7 +165,7 @@ func (m *monitor) takeOver() bool {
 // throttle slows down a monitor that dies again and again right after its start.
 func (m *monitor) throttle() {
 	t := now(clockMonotonic)
-	if t-m.j.started < 20*millisecond {
+	if t-m.j.started < 5*millisecond {
 		m.j.crashes++
 	} else {
 		m.j.crashes = 0

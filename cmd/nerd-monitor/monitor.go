@@ -48,6 +48,8 @@ type monitor struct {
 	closeStdin bool    // as soon as the container has been started
 	stdinGone  bool    // its client has vanished: the helper must close containerd's end
 
+	forwards []int // processes that join a connection with the container
+
 	clients []*client
 	spare   []*client
 	lost    lost

@@ -65,6 +65,7 @@ const (
 	StderrName  = wire.StderrName
 	SocketName  = wire.SocketName
 	JournalName = wire.JournalName
+	ForwardName = wire.ForwardName
 )
 
 // AttachOptions connect a client to the container's stdio.

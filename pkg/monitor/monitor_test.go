@@ -3,59 +3,34 @@ package monitor
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nerd-cli/nerd/pkg/logs"
+	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
 
-type entry struct {
-	Log    string            `json:"log"`
-	Stream string            `json:"stream"`
-	Time   time.Time         `json:"time"`
-	Attrs  map[string]string `json:"attrs"`
-}
-
-// readLog is all entries of the log and its rotated files, oldest first.
-func (f *fixture) readLog() (entries []entry) {
-	f.t.Helper()
-	names := []string{f.log}
-	for i := 1; i < f.cfg.MaxFile; i++ {
-		names = append([]string{f.log + "." + itoa(i)}, names...)
-	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		for line := range bytes.Lines(b) {
-			var e entry
-			if err := json.Unmarshal(line, &e); err != nil {
-				f.t.Fatalf("%s: %q: %v", name, line, err)
-			}
-			entries = append(entries, e)
-		}
-	}
-	return entries
-}
-
+// logged is what the log and its rotated files hold of a stream.
 func (f *fixture) logged(stream string) string {
 	f.t.Helper()
 	var b strings.Builder
-	for _, e := range f.readLog() {
+	err := logs.Read(f.t.Context(), f.log, logs.Options{Tail: -1, Emit: func(e logs.Entry) error {
 		if e.Stream == stream {
-			b.WriteString(e.Log)
+			b.Write(e.Log)
 		}
+		return nil
+	}}, nil)
+	if err != nil {
+		f.t.Fatal(err)
 	}
 	return b.String()
 }
@@ -528,4 +503,88 @@ func TestSpawnFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.helperCalls()
+}
+
+// TestDetach: the container goes on, and its stdin stays open.
+func TestDetach(t *testing.T) {
+	f := newFixture(t)
+	f.cfg.OpenStdin, f.cfg.StdinOnce, f.cfg.TTY = true, true, true
+	c := f.spawn()
+	r, w := io.Pipe()
+	defer w.Close()
+	var out lockedBuffer
+	result := attach(t, c, AttachOptions{Stdin: r, Stdout: &out, DetachKeys: DefaultDetachKeys})
+	f.started(f.create("cat"))
+	f.release()
+	if _, err := io.WriteString(w, "typed\x10\x11"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; !errors.Is(err, ErrDetached) {
+		t.Fatalf("got %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := f.dial()
+	result = attach(t, again, AttachOptions{Stdin: strings.NewReader(" more"), Stdout: &out})
+	f.eventually("both arrive", func() bool { return strings.HasSuffix(out.String(), " more") })
+	if err := f.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, result)
+	if calls := f.helperCalls(); calls != "internal exited c1\n" {
+		t.Errorf("the helper was called: %q", calls)
+	}
+	if got := f.logged("stdout"); got != "typed more" {
+		t.Errorf("logged %q", got)
+	}
+}
+
+func TestAttachEnds(t *testing.T) {
+	f := newFixture(t)
+	f.cfg.OpenStdin = true
+	f.spawn()
+	f.started(f.create("both"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled, broken, silent := f.dial(), f.dial(), f.dial()
+	never, w := io.Pipe()
+	defer w.Close()
+	if err := broken.Attach(t.Context(), AttachOptions{}); err == nil {
+		t.Error("attached to nothing")
+	}
+	ready := make(chan struct{})
+	ends := make(chan error, 1)
+	go func() {
+		ends <- cancelled.Attach(ctx, AttachOptions{Stdout: io.Discard, Attached: func() { close(ready) }})
+	}()
+	<-ready
+	cancel()
+	if err := <-ends; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	full := errors.New("no space")
+	failing := attach(t, broken, AttachOptions{Stdout: writerFunc(func([]byte) (int, error) { return 0, full })})
+	blocked := attach(t, silent, AttachOptions{Stdin: never, Stderr: io.Discard})
+	f.release()
+	if err := <-failing; !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	wait(t, blocked) // although its stdin does not end
+	if err := f.client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.helperCalls()
+}
+
+func TestHelperFails(t *testing.T) {
+	f := newFixture(t)
+	f.onVerb("exited", `[ $(wc -l < "$d/calls") -ge 2 ] || { echo broken >&2; exit 1; }`)
+	f.spawn()
+	f.started(f.create("print x"))
+	f.release()
+	f.eventually("the second try", func() bool { return strings.Count(f.called(), "\n") == 2 })
+	f.eventually("the monitor ends", func() bool { return len(f.processes()) == 0 })
+	if b, err := os.ReadFile(filepath.Join(f.dir, wire.HelperLog)); err != nil || string(b) != "broken\n" {
+		t.Errorf("the helper's words: %q, %v", b, err)
+	}
 }

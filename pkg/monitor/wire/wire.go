@@ -97,6 +97,9 @@ const (
 	StderrName  = "stderr"
 	SocketName  = "attach.sock"
 	JournalName = "journal"
+	// ForwardName is the table of published TCP ports, a line "PORT A.B.C.D PORT"
+	// each: host port, container's address and port.
+	ForwardName = "forward"
 	HelperLog   = "helper.log"
 )
 
