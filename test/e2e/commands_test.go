@@ -39,7 +39,8 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	archive KIND FILE                   writes an image as an archive that can be loaded (rootfs: imported)
 //	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
 //	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
-//	killmonitor ID                      kills nerd's companion of a container
+//	killmonitor [-all] ID               kills nerd's companion of a container; with -all also
+//	                                    the process that would start it again
 //	noprocess ID                        waits until no process belongs to a container
 func commands(e *environment) map[string]command {
 	return map[string]command{
@@ -110,7 +111,12 @@ func (e *environment) cmdFails(ts *testscript.TestScript, neg bool, args []strin
 	if !compile(ts, "(?i)"+args[1]).MatchString(message) {
 		ts.Fatalf("the message does not match %s: %q", args[1], message)
 	}
-	if e.target == "nerd" && (strings.Count(message, "\n") != 1 || !strings.HasSuffix(message, "\n")) {
+	if e.target != "nerd" {
+		return
+	}
+	// Docker's words before a pull and after a wrong flag come besides.
+	message = compile(ts, "^(Unable to find image '.*' locally|See 'nerd .*--help'\\.)\n").ReplaceAllString(message, "")
+	if strings.Count(message, "\n") != 1 || !strings.HasSuffix(message, "\n") {
 		ts.Fatalf("the message is not one line: %q", message)
 	}
 }
@@ -249,15 +255,24 @@ func (e *environment) cmdRegistry(ts *testscript.TestScript, neg bool, args []st
 }
 
 func cmdKillMonitor(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, !neg && len(args) == 1, "killmonitor ID")
+	all := len(args) == 2 && args[0] == "-all"
+	need(ts, !neg && (len(args) == 1 || all), "killmonitor [-all] ID")
+	id := args[len(args)-1]
 	pids := processes(func(cmdline, _ string) bool {
-		return strings.Contains(cmdline, "nerd-monitor") && strings.Contains(cmdline, args[0])
+		return strings.HasPrefix(cmdline, "nerd-monitor ") && strings.Contains(cmdline, id)
 	})
-	if len(pids) == 0 {
-		ts.Fatalf("no companion of %s runs", args[0])
-	}
+	killed := 0
 	for _, pid := range pids {
-		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+		// The monitor's child waits for its death, to start another.
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		ts.Check(err)
+		if all || strings.TrimSpace(string(comm)) != "nerd-keeper" {
+			ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+			killed++
+		}
+	}
+	if killed == 0 {
+		ts.Fatalf("no companion of %s runs", id)
 	}
 }
 

@@ -125,11 +125,28 @@ func (e *environment) run(m *testing.M) int {
 	if left := e.leaks(before); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "--- FAIL: left behind after the suite:\n    %s\n", strings.Join(left, "\n    "))
 		code = max(code, 1)
+	} else {
+		e.removeFolders()
 	}
 	if err := os.RemoveAll(e.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 	}
 	return code
+}
+
+// removeFolders removes the namespaces' own folders, which hold caches by now.
+func (e *environment) removeFolders() {
+	for _, dir := range []string{root("NERD_RUN_ROOT", "/run/nerd"), root("NERD_DATA_ROOT", "/var/lib/nerd")} {
+		dirs, err := filepath.Glob(filepath.Join(dir, "e2e-"+e.id+"-*"))
+		if err != nil {
+			continue
+		}
+		for _, d := range dirs {
+			if err := os.RemoveAll(d); err != nil {
+				fmt.Fprintln(os.Stderr, "e2e:", err)
+			}
+		}
+	}
 }
 
 // warm runs a first container, so that the engine is up and what stays on

@@ -137,7 +137,8 @@ func (m machine) addRules(name string, args ...string) {
 	}
 }
 
-// addCgroups adds the cgroups named after a container.
+// addCgroups adds the ids of containers that have cgroups. In version 1 every
+// controller has its own.
 func (m machine) addCgroups() {
 	id := regexp.MustCompile(`[0-9a-f]{64}`)
 	for _, depth := range []string{"*", "*/*", "*/*/*", "*/*/*/*"} {
@@ -145,7 +146,7 @@ func (m machine) addCgroups() {
 		m.addError(err)
 		for _, dir := range dirs {
 			if id.MatchString(filepath.Base(dir)) {
-				m.add("cgroup", dir)
+				m.add("cgroup", filepath.Base(dir))
 			}
 		}
 	}
