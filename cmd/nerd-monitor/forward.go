@@ -39,12 +39,22 @@ func (m *monitor) forward(port int) {
 		return
 	}
 	defer syscall.Close(conn)
+	// Or the connection would keep the port from being bound anew when the
+	// container is started again, until its TIME_WAIT is over.
+	syscall.SetsockoptInt(conn, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
 	argv := []string{"nerd-monitor", "mode=forward", "id=" + m.c.id, "dir=" + m.c.dir}
 	pid, err := syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
 		Dir: "/", Env: syscall.Environ(), Files: []uintptr{0, 1, 2, uintptr(conn)}, Sys: &syscall.SysProcAttr{},
 	})
 	if err == nil {
 		m.forwards = append(m.forwards, pid)
+	}
+}
+
+// endForwards ends all connections: the container is gone.
+func (m *monitor) endForwards() {
+	for _, pid := range m.forwards {
+		syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
@@ -87,12 +97,13 @@ func joinConnection(c config) {
 	syscall.Exit(0)
 }
 
-// pump copies from one socket to the other until the end, and passes that on.
+// pump copies from one socket to the other until the end, and passes that on. Its
+// calls may block, so unlike those of the monitor they go through the scheduler.
 func pump(from, to int) {
 	buf := make([]byte, 32<<10)
 	for {
-		n, errno := read(from, buf)
-		if errno == syscall.EINTR {
+		n, err := syscall.Read(from, buf)
+		if err == syscall.EINTR {
 			continue
 		}
 		if n <= 0 || !writeAll(to, buf[:n]) {
@@ -105,11 +116,11 @@ func pump(from, to int) {
 
 func writeAll(fd int, b []byte) bool {
 	for len(b) > 0 {
-		n, errno := write(fd, b)
-		if errno == syscall.EINTR {
+		n, err := syscall.Write(fd, b)
+		if err == syscall.EINTR {
 			continue
 		}
-		if errno != 0 {
+		if err != nil {
 			return false
 		}
 		b = b[n:]

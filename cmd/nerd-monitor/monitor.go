@@ -233,6 +233,7 @@ func (m *monitor) releasePorts() {
 	if m.c.ports == 0 {
 		return
 	}
+	m.endForwards()
 	for i := range m.c.ports {
 		syscall.Dup3(0, wire.FirstPortFD+i, syscall.O_CLOEXEC)
 	}

@@ -168,6 +168,9 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := s.writeNetworkFiles(c, att); err != nil {
 		return err
 	}
+	if err := s.writeForwards(c, att, ports); err != nil {
+		return err
+	}
 	if err := run.mon.Started(ctx, pid); err != nil {
 		return fmt.Errorf("monitor of container %s: %w", c.Name, err)
 	}
@@ -429,6 +432,26 @@ func (s *Service) writeNetworkFiles(c *Container, att *netutil.Attachment) error
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, resolvFile), resolv, 0o644)
+}
+
+// writeForwards tells the monitor where connections lead that reach a published
+// port by IPv6.
+func (s *Service) writeForwards(c *Container, att *netutil.Attachment, ports []netutil.PublishedPort) error {
+	var table strings.Builder
+	for _, e := range att.Networks {
+		for _, p := range ports {
+			if p.Protocol == network.TCP && e.IPAddress.Is4() {
+				fmt.Fprintf(&table, "%d %s %d\n", p.HostPort, e.IPAddress, p.ContainerPort)
+			}
+		}
+		if table.Len() > 0 {
+			break
+		}
+	}
+	if table.Len() == 0 {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.ForwardName), []byte(table.String()), 0o600)
 }
 
 // hostGateway replaces the word host-gateway of --add-host by the host's address

@@ -55,10 +55,14 @@ func noIPv6(err error) bool {
 	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)
 }
 
-// bindSocket holds one address and port so that nobody else can bind it, and
-// without ever answering a peer. Traffic to a published port is redirected before
-// it gets here; what is not (IPv6 to a container without an IPv6 address) shall be
-// refused at once, as if nothing were here.
+// backlog is how many IPv6 connections may wait for the monitor to take them.
+const backlog = 128
+
+// bindSocket holds one address and port so that nobody else can bind it. Traffic
+// to a published port is redirected before it gets here, and what is not shall be
+// refused at once, as if nothing were here. Only TCP over IPv6 is answered: a
+// container without an IPv6 address is reached through the monitor, which accepts
+// the connections and joins them with the container.
 //
 // A UDP socket is bound without SO_REUSEADDR, which excludes every other one. It
 // drops what it receives.
@@ -68,7 +72,7 @@ func noIPv6(err error) bool {
 // included. A listening socket excludes all, but the kernel completes connections
 // to it that nobody will ever accept. So the socket binds with the option, listens
 // for a moment, which makes the port exclusive for whatever comes later, drops the
-// option and stops listening. It remains bound, closed to peers and exclusive.
+// option and, but for IPv6, stops listening. It remains bound and exclusive.
 func bindSocket(addr netip.AddrPort, proto network.IPProtocol) (*os.File, error) {
 	domain, kind := unix.AF_INET, unix.SOCK_STREAM
 	if addr.Addr().Is6() {
@@ -105,9 +109,14 @@ func holdPort(fd int, addr netip.AddrPort, proto network.IPProtocol) error {
 	}{
 		{"setsockopt", func() error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }},
 		{"bind", func() error { return unix.Bind(fd, sockaddr(addr)) }},
-		{"listen", func() error { return unix.Listen(fd, 1) }},
+		{"listen", func() error { return unix.Listen(fd, backlog) }},
 		{"setsockopt", func() error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0) }},
-		{"shutdown", func() error { return unix.Shutdown(fd, unix.SHUT_RDWR) }},
+		{"shutdown", func() error {
+			if addr.Addr().Is6() {
+				return nil
+			}
+			return unix.Shutdown(fd, unix.SHUT_RDWR)
+		}},
 	} {
 		if err := step.err(); err != nil {
 			return os.NewSyscallError(step.call, err)

@@ -135,6 +135,9 @@ func (s *Service) reserve(ctx context.Context, id string, p PublishedPort) (got 
 	if p.HostPort == 0 {
 		return s.reserveAny(ctx, p)
 	}
+	if p.HostPortEnd > p.HostPort {
+		return s.reserveRange(ctx, id, p)
+	}
 	l, err := state.AcquireLock(ctx, s.portLock(p))
 	if err != nil {
 		return p, nil, err
@@ -176,6 +179,21 @@ func (s *Service) reserveAny(ctx context.Context, p PublishedPort) (PublishedPor
 		last = err
 	}
 	return p, nil, fmt.Errorf("choosing a host port for %d/%s: %w", p.ContainerPort, p.Protocol, last)
+}
+
+// reserveRange takes the first free port of a range, as Docker does for one
+// container port on a range of host ports.
+func (s *Service) reserveRange(ctx context.Context, id string, p PublishedPort) (PublishedPort, []*os.File, error) {
+	one := p
+	one.HostPortEnd = 0
+	for {
+		got, files, err := s.reserve(ctx, id, one)
+		var busy *PortInUseError
+		if !errors.As(err, &busy) || one.HostPort == p.HostPortEnd {
+			return got, files, err
+		}
+		one.HostPort++
+	}
 }
 
 func (s *Service) portLock(p PublishedPort) string {
