@@ -66,7 +66,7 @@ var outside = map[string][]string{
 	"github.com/containernetworking/":            {"pkg/netutil"},
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
-	"os/exec":                                    {"pkg/netutil", "pkg/engine", "pkg/monitor", "pkg/registry", "pkg/nerd", "hack/...", "test/..."},
+	"os/exec":                                    {"pkg/netutil", "pkg/engine", "pkg/monitor", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},
 	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},

@@ -11,7 +11,7 @@ const (
 	millisecond = int64(1e6)
 	second      = int64(1e9)
 
-	startWait  = 10 * second       // for a creator that has left without starting the container
+	startWait  = 1 * second        // for a creator that has left without starting the container
 	drainQuiet = 2 * second        // of silence after the exit, if somebody keeps a FIFO open
 	lostWait   = 3 * second        // for the clients of a killed monitor to come back
 	stuckWait  = 10 * second       // for a client that takes nothing, after the exit

@@ -115,7 +115,11 @@ func (r *running) follow(ctx context.Context) (Outcome, error) {
 		// The monitor does what this process could not, or waits and restarts.
 		return Outcome{ExitCode: code}, err
 	}
-	return Outcome{ExitCode: code}, r.mon.Done(wantsSandbox(r.c.HostConfig.NetworkMode))
+	if r.mon.Done(wantsSandbox(r.c.HostConfig.NetworkMode)) != nil {
+		// Another process has handled the end, too, and dismissed the monitor.
+		err = r.s.Cleanup(ctx, r.c.ID)
+	}
+	return Outcome{ExitCode: code}, err
 }
 
 // exitCode is what the task says, or the status if another process was faster

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -95,12 +97,7 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 	if opts.HostConfig != nil {
 		*p.HostConfig = *opts.HostConfig
 	}
-	if p.HostConfig.LogConfig.Type == "" {
-		p.HostConfig.LogConfig.Type = driverJSON
-	}
-	if p.HostConfig.LogConfig.Config == nil {
-		p.HostConfig.LogConfig.Config = map[string]string{}
-	}
+	hostDefaults(p.HostConfig, host)
 	if p.Config, err = mergeConfig(opts.Config, img, p); err != nil {
 		return nil, err
 	}
@@ -181,6 +178,45 @@ func mergeEnv(own, image []string) []string {
 	return out
 }
 
+// hostDefaults fills in what dockerd does, so that inspect shows what is in force.
+func hostDefaults(hc *container.HostConfig, host spec.Host) {
+	if hc.LogConfig.Type == "" {
+		hc.LogConfig.Type = driverJSON
+	}
+	if hc.LogConfig.Config == nil {
+		hc.LogConfig.Config = map[string]string{}
+	}
+	if hc.NetworkMode == "" || hc.NetworkMode == netutil.NetworkDefault {
+		hc.NetworkMode = netutil.NetworkBridge
+	}
+	if hc.IpcMode == "" {
+		hc.IpcMode = container.IPCModePrivate
+	}
+	if hc.CgroupnsMode == "" {
+		hc.CgroupnsMode = container.CgroupnsModeHost
+		if host.CgroupV2 && !hc.Privileged {
+			hc.CgroupnsMode = container.CgroupnsModePrivate
+		}
+	}
+	if hc.RestartPolicy.Name == "" {
+		hc.RestartPolicy.Name = container.RestartPolicyDisabled
+	}
+	if hc.ShmSize == 0 {
+		hc.ShmSize = spec.DefaultShmSize
+	}
+	if hc.Runtime == "" {
+		hc.Runtime = "runc"
+	}
+}
+
+// checkCPUs refuses more processors than there are, as dockerd does.
+func checkCPUs(nano int64) error {
+	if n := runtime.NumCPU(); nano < 0 || nano > int64(n)*1e9 {
+		return errorf(errdefs.ErrInvalidArgument, "range of CPUs is from 0.01 to %d.00, as there are only %d CPUs available", n, n)
+	}
+	return nil
+}
+
 // checkHostConfig refuses what contradicts itself, before anything exists.
 func checkHostConfig(hc *container.HostConfig) error {
 	if hc.AutoRemove && !hc.RestartPolicy.IsNone() {
@@ -191,6 +227,9 @@ func checkHostConfig(hc *container.HostConfig) error {
 	}
 	if hc.NetworkMode.IsContainer() || hc.PidMode.IsContainer() || hc.IpcMode.IsContainer() {
 		return errorf(errdefs.ErrInvalidArgument, "joining the namespaces of another container is not supported yet: leave out \"container:\"")
+	}
+	if err := checkCPUs(hc.NanoCPUs); err != nil {
+		return err
 	}
 	if rt := hc.Runtime; rt != "" && rt != "runc" && rt != ctrd.RuntimeRunc {
 		return errorf(errdefs.ErrInvalidArgument, "unknown or invalid runtime name: %s: runc is the only one yet", rt)
@@ -232,7 +271,11 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err := s.writeFiles(p); err != nil {
 		return nil, err
 	}
-	oci, warnings, err := spec.Generate(s.specInput(p, usr))
+	in, err := s.specInput(p, usr)
+	if err != nil {
+		return nil, err
+	}
+	oci, warnings, err := spec.Generate(in)
 	if err != nil {
 		return nil, err
 	}
@@ -279,15 +322,20 @@ func (s *Service) writeFiles(p *plan) error {
 	return nil
 }
 
-func (s *Service) specInput(p *plan, usr spec.User) spec.Input {
+func (s *Service) specInput(p *plan, usr spec.User) (spec.Input, error) {
+	hc := *p.HostConfig
+	var err error
+	if hc.Resources, err = numberedDevices(hc.Resources); err != nil {
+		return spec.Input{}, err
+	}
 	ns := spec.Namespaces{HostNetwork: p.HostConfig.NetworkMode.IsHost()}
 	if wantsSandbox(p.HostConfig.NetworkMode) {
 		ns.Network = s.cfg.Layout.Netns(p.ID)
 	}
 	return spec.Input{
-		ID: p.ID, Config: p.Config, HostConfig: p.HostConfig, Args: p.args, User: usr, Namespaces: ns,
+		ID: p.ID, Config: p.Config, HostConfig: &hc, Args: p.args, User: usr, Namespaces: ns,
 		Mounts: append(s.fileMounts(p), p.binds...), AppArmor: s.appArmor(p), CgroupPath: cgroupPath(p), Host: p.host,
-	}
+	}, nil
 }
 
 // appArmor is the profile of a container: the one asked for, or nerd's default

@@ -173,7 +173,7 @@ func (s *Service) clearRemains(ctx context.Context, c *Container) error {
 	if c.Status.State != container.StateCreated {
 		return s.cfg.Networks.Detach(ctx, c.ID)
 	}
-	if err := s.killTask(ctx, c.ID); err != nil {
+	if err := errors.Join(s.killTask(ctx, c.ID), s.strays(ctx, c.ID)); err != nil {
 		return err
 	}
 	if err := s.cfg.Networks.Detach(ctx, c.ID); err != nil {

@@ -103,6 +103,9 @@ func (s *Service) dropLease(ctx context.Context, id string) error {
 	return err
 }
 
+// idLength is the number of digits of a container id.
+const idLength = 64
+
 // newID is a container id: 64 hexadecimal digits, as Docker's. One that looks
 // like a number is not given out: its short form could not be a host name.
 func newID() string {

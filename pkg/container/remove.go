@@ -46,6 +46,9 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 		}
 		if c.Status.State == container.StateCreated {
 			s.dismissMonitor(ctx, id)
+			if err := s.strays(ctx, id); err != nil {
+				return err
+			}
 		}
 		return errors.Join(s.releasePorts(ctx, c), s.remove(ctx, c))
 	})

@@ -58,6 +58,7 @@ func (s *Service) Repair(ctx context.Context, dryRun bool) ([]Finding, error) {
 		}
 	}
 	r.tasks()
+	r.strays()
 	r.names()
 	r.folders()
 	network, err := s.cfg.Networks.Repair(ctx, func(id string) bool { return r.live[id] || r.elsewhere(id) }, dryRun)

@@ -48,6 +48,7 @@ type Backend interface {
 	Snapshots(name string) snapshots.Snapshotter
 	SnapshotterName() string
 	Tasks() ctrd.Tasks
+	Shims() ([]ctrd.Shim, error)
 	Context(ctx context.Context) context.Context
 }
 

@@ -48,8 +48,11 @@ func (s *Service) waitExit(ctx context.Context, c *Container) (int64, error) {
 		if err != nil {
 			return true, ignoreNotFound(err)
 		}
+		if now.ended() { // nobody else may be there to handle it
+			return false, s.finished(ctx, c.ID)
+		}
 		code = int64(now.Status.ExitCode)
-		return !now.Running() && !now.ended(), nil
+		return !now.Running(), nil
 	})
 }
 

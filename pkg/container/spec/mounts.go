@@ -10,8 +10,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// defaultShmSize is dockerd's, in bytes.
-const defaultShmSize = 64 << 20
+// DefaultShmSize is dockerd's size of /dev/shm, in bytes.
+const DefaultShmSize = 64 << 20
 
 const shmPath = "/dev/shm"
 
@@ -59,7 +59,7 @@ func shm(in Input) specs.Mount {
 	}
 	size := in.HostConfig.ShmSize
 	if size == 0 {
-		size = defaultShmSize
+		size = DefaultShmSize
 	}
 	return specs.Mount{
 		Destination: shmPath, Type: "tmpfs", Source: "shm",

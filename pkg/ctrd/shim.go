@@ -1,0 +1,99 @@
+package ctrd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Shim is a running shim process of a container.
+type Shim struct {
+	PID    int
+	ID     string // of the container
+	Bundle string // its folder
+	exe    string
+	env    []string
+	args   []string
+}
+
+// Shims lists the shims that serve the namespace, from /proc: containerd forgets
+// a shim whose creation was cut off by the death of its client, and then only
+// the process itself tells of it.
+func (c *Client) Shims() ([]Shim, error) {
+	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	var out []Shim
+	for _, path := range procs {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		args := strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
+		if !strings.HasPrefix(filepath.Base(args[0]), "containerd-shim") || argument(args, "-namespace") != c.cfg.Namespace || argument(args, "-id") == "" {
+			continue
+		}
+		if s, err := readShim(filepath.Dir(path), args); err == nil {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func argument(args []string, name string) string {
+	for i, a := range args[:len(args)-1] {
+		if a == name {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+func readShim(proc string, args []string) (Shim, error) {
+	pid, err1 := strconv.Atoi(filepath.Base(proc))
+	exe, err2 := os.Readlink(filepath.Join(proc, "exe"))
+	bundle, err3 := os.Readlink(filepath.Join(proc, "cwd"))
+	env, err4 := os.ReadFile(filepath.Join(proc, "environ"))
+	s := Shim{PID: pid, ID: argument(args, "-id"), Bundle: bundle, exe: exe, args: args}
+	for _, kv := range bytes.Split(env, []byte{0}) {
+		if len(kv) > 0 {
+			s.env = append(s.env, string(kv))
+		}
+	}
+	return s, errors.Join(err1, err2, err3, err4)
+}
+
+// Remove ends a shim that containerd does not know, with its container: the
+// shim's own delete action takes the container and its mounts away.
+func (s Shim) Remove(ctx context.Context) error {
+	if filepath.Base(s.Bundle) != s.ID {
+		return fmt.Errorf("shim %d does not run in the folder of container %s", s.PID, s.ID)
+	}
+	args := []string{"-namespace", argument(s.args, "-namespace"), "-id", s.ID, "-bundle", s.Bundle}
+	if addr := argument(s.args, "-address"); addr != "" {
+		args = append(args, "-address", addr)
+	}
+	cmd := exec.CommandContext(ctx, s.exe, append(args, "delete")...)
+	cmd.Dir, cmd.Env = s.Bundle, s.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("deleting the container of shim %d: %w: %s", s.PID, err, lastLine(string(out)))
+	}
+	if kerr := unix.Kill(s.PID, unix.SIGKILL); kerr != nil && !errors.Is(kerr, unix.ESRCH) {
+		err = errors.Join(err, kerr)
+	}
+	// What could not be unmounted must not be removed through.
+	if uerr := unix.Unmount(filepath.Join(s.Bundle, "rootfs"), unix.MNT_DETACH); uerr != nil && !errors.Is(uerr, unix.EINVAL) && !errors.Is(uerr, unix.ENOENT) {
+		return errors.Join(err, uerr)
+	}
+	return errors.Join(err, os.RemoveAll(s.Bundle))
+}
