@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // memoryCount is how many containers share the measurement of memory.
@@ -64,11 +65,23 @@ func (t *tool) footprint(ctx context.Context) (footprint, error) {
 			return f, err
 		}
 	}
-	for _, p := range beside(ids) {
+	for _, p := range settled(ctx, ids) {
 		f.StoppedTotal += float64(p.rss) / 1024 / memoryCount
 		f.StoppedProcesses += 1.0 / memoryCount
 	}
 	return f, nil
+}
+
+// settled is what is beside containers that were stopped, after a time for what
+// ends in the background.
+func settled(ctx context.Context, ids []string) []process {
+	for deadline := time.Now().Add(3 * time.Second); ; {
+		left := beside(ids)
+		if len(left) == 0 || ctx.Err() != nil || time.Now().After(deadline) {
+			return left
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // beside are the processes that name one of the containers.
