@@ -242,9 +242,7 @@ func checkHostConfig(hc *container.HostConfig) error {
 
 // reserve takes the name, the first thing that exists of a container.
 func (s *Service) reserve(ctx context.Context, p *plan, u *undo) error {
-	u.push(func(context.Context) error {
-		return os.RemoveAll(s.cfg.Layout.ContainerRun(p.ID))
-	})
+	u.push(func(context.Context) error { return s.discard(p.ID) })
 	lease, err := s.reserveName(ctx, p.Name, p.ID)
 	if err != nil {
 		return err
@@ -266,8 +264,6 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err != nil {
 		return nil, err
 	}
-	dir := s.cfg.Layout.Container(p.ID)
-	u.push(func(context.Context) error { return os.RemoveAll(dir) })
 	if err := s.writeFiles(p); err != nil {
 		return nil, err
 	}

@@ -72,9 +72,40 @@ func readShim(proc string, args []string) (Shim, error) {
 	return s, errors.Join(err1, err2, err3, err4)
 }
 
+// deleted is how the kernel marks the path of a folder that is gone.
+const deleted = " (deleted)"
+
+// kill ends a shim whose folder containerd has removed already, and what it had
+// started: the runtime has to be asked by the container's id alone.
+func (s Shim) kill(ctx context.Context) error {
+	root := filepath.Join("/run/containerd/runc", argument(s.args, "-namespace"))
+	err := s.signal()
+	if _, serr := os.Stat(filepath.Join(root, s.ID)); serr != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "/usr/bin/env", "runc", "--root", root, "delete", "--force", s.ID)
+	cmd.Env = s.env
+	out, rerr := cmd.CombinedOutput()
+	if rerr != nil {
+		rerr = fmt.Errorf("deleting container %s: %w: %s", s.ID, rerr, lastLine(string(out)))
+	}
+	return errors.Join(err, rerr)
+}
+
+// signal kills the shim itself.
+func (s Shim) signal() error {
+	if err := unix.Kill(s.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}
+
 // Remove ends a shim that containerd does not know, with its container: the
 // shim's own delete action takes the container and its mounts away.
 func (s Shim) Remove(ctx context.Context) error {
+	if strings.HasSuffix(s.Bundle, deleted) {
+		return s.kill(ctx)
+	}
 	if filepath.Base(s.Bundle) != s.ID {
 		return fmt.Errorf("shim %d does not run in the folder of container %s", s.PID, s.ID)
 	}
@@ -88,9 +119,7 @@ func (s Shim) Remove(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("deleting the container of shim %d: %w: %s", s.PID, err, lastLine(string(out)))
 	}
-	if kerr := unix.Kill(s.PID, unix.SIGKILL); kerr != nil && !errors.Is(kerr, unix.ESRCH) {
-		err = errors.Join(err, kerr)
-	}
+	err = errors.Join(err, s.signal())
 	// What could not be unmounted must not be removed through.
 	if uerr := unix.Unmount(filepath.Join(s.Bundle, "rootfs"), unix.MNT_DETACH); uerr != nil && !errors.Is(uerr, unix.EINVAL) && !errors.Is(uerr, unix.ENOENT) {
 		return errors.Join(err, uerr)

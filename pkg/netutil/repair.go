@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -214,7 +215,7 @@ func (r *repair) files(ctx context.Context) {
 		for _, name := range names {
 			path := filepath.Join(place.dir, name+place.suffix)
 			id, _, _ := strings.Cut(name, ".json")
-			if place.suffix == ".tmp" && oldEnough(path) {
+			if place.suffix == ".tmp" && (oldEnough(path) || !writerLives(name)) {
 				r.heal(FoundFile, path, "removed", func() error { return removeIfThere(path) })
 			}
 			if place.suffix == ".lock" && !r.hasRecord(id) && oldEnough(path) {
@@ -222,6 +223,17 @@ func (r *repair) files(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// writerLives tells whether the process that was writing the temporary file
+// ID.json.PID is still there.
+func writerLives(name string) bool {
+	pid, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
+	if err != nil {
+		return false
+	}
+	_, err = state.FindProcess(pid)
+	return err == nil
 }
 
 func (r *repair) lockFile(ctx context.Context, path string) {

@@ -34,7 +34,7 @@ func NewCmdLogs(f *factory.Factory, runF func(context.Context, *LogsOptions) err
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Name = args[0]
 		if err := o.bounds(tail, since, until); err != nil {
-			return flagx.FlagError(cmd, err)
+			return err // not a usage error in Docker: its daemon finds it
 		}
 		return runF(cmd.Context(), o)
 	}

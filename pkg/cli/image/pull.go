@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -143,11 +144,21 @@ func PullWithProgress(ctx context.Context, f *factory.Factory, ref, platform str
 func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.Client, named reference.Named, platform *ocispec.Platform, quiet bool) (*image.Pulled, error) {
 	printer := progress.Quiet()
 	if !quiet {
-		fmt.Fprintf(streams.Err, "%s: Pulling from %s\n", tagOrDigest(named), reference.Path(named))
 		printer = newPrinter(streams)
 	}
 	defer printer.Close()
-	return client.Images.Pull(ctx, named.String(), image.PullOptions{Platform: platform, Progress: show(printer)})
+	events := show(printer)
+	// The headline comes with the first layer: an image that is not to be had
+	// is one line, the error.
+	headline := sync.OnceFunc(func() {
+		if !quiet {
+			fmt.Fprintf(streams.Err, "%s: Pulling from %s\n", tagOrDigest(named), reference.Path(named))
+		}
+	})
+	return client.Images.Pull(ctx, named.String(), image.PullOptions{Platform: platform, Progress: func(e image.Event) {
+		headline()
+		events(e)
+	}})
 }
 
 // minHeight is the height in lines of the smallest terminal worth the name; some
