@@ -42,7 +42,10 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 		return "", Outcome{}, err
 	}
 	st := s.stage(ctx, &p.Container)
-	rootfs, err := s.make(ctx, p, &u)
+	rootfs, err := []mount.Mount(nil), st.heldErr // a port that is taken ends it before anything is made
+	if err == nil {
+		rootfs, err = s.make(ctx, p, &u)
+	}
 	if err != nil {
 		st.abandon(ctx, &err)
 		u.run(ctx, &err)

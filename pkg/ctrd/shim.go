@@ -116,6 +116,9 @@ func (s Shim) Remove(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, s.exe, append(args, "delete")...)
 	cmd.Dir, cmd.Env = s.Bundle, s.env
 	out, err := cmd.CombinedOutput()
+	if _, gone := os.Stat(s.Bundle); gone != nil { // containerd was faster
+		return s.kill(ctx)
+	}
 	if err != nil {
 		err = fmt.Errorf("deleting the container of shim %d: %w: %s", s.PID, err, lastLine(string(out)))
 	}

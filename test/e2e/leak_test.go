@@ -38,7 +38,7 @@ func (e *environment) snapshot() machine {
 		found.addFiles(filepath.Join(run, dir))
 	}
 	for _, dir := range []string{run, data} {
-		matches, err := filepath.Glob(filepath.Join(dir, "e2e-*", "containers", "*"))
+		matches, err := filepath.Glob(filepath.Join(dir, "e2e-"+e.id+"-*", "containers", "*"))
 		found.add("folder", matches...)
 		found.addError(err)
 	}
