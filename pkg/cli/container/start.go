@@ -79,7 +79,7 @@ func runStart(ctx context.Context, o *StartOptions) error {
 		}
 		return err
 	})
-	if len(failed) > 0 && ctx.Err() == nil {
+	if len(failed) > 0 && len(o.Names) > 1 && ctx.Err() == nil {
 		return &errs.Exit{Code: 1, Err: fmt.Errorf("failed to start containers: %s", strings.Join(o.inOrder(failed), ", "))}
 	}
 	return err

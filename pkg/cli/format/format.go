@@ -98,8 +98,8 @@ func NewInspector(out io.Writer, text string) (*Inspector, error) {
 				return fmt.Errorf("template parsing error: %w", err)
 			}
 		}
-		buf.WriteByte('\n')
-		_, err := buf.WriteTo(&in.lines)
+		// An absent address prints like this, and as nothing in Docker.
+		_, err := in.lines.Write(append(bytes.ReplaceAll(buf.Bytes(), []byte("invalid IP"), nil), '\n'))
 		return err
 	}
 	return in, nil
