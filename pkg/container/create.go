@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"github.com/containerd/typeurl/v2"
 	"github.com/moby/moby/api/types/container"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
@@ -417,10 +419,21 @@ func now() time.Time { return time.Now().UTC() }
 
 // discard removes what is on disk of a container.
 func (s *Service) discard(id string) error {
-	if err := os.RemoveAll(s.cfg.Layout.Container(id)); err != nil {
-		return err
+	return errors.Join(removeAll(s.cfg.Layout.Container(id)), removeAll(s.cfg.Layout.ContainerRun(id)))
+}
+
+// removeAll removes a folder in which a monitor that is about to end may still
+// make a file.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	for range 10 {
+		if !errors.Is(err, unix.ENOTEMPTY) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+		err = os.RemoveAll(dir)
 	}
-	return os.RemoveAll(s.cfg.Layout.ContainerRun(id))
+	return err
 }
 
 // selfProcess is the identity of this process, for owners.
