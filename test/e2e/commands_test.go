@@ -114,8 +114,8 @@ func (e *environment) cmdFails(ts *testscript.TestScript, neg bool, args []strin
 	if e.target != "nerd" {
 		return
 	}
-	// Docker's words before a pull and after a wrong flag come besides.
-	message = compile(ts, "^(Unable to find image '.*' locally|See 'nerd .*--help'\\.)\n").ReplaceAllString(message, "")
+	// Docker's words before a pull, after start and after a wrong flag come besides.
+	message = compile(ts, "^(Unable to find image '.*' locally|nerd: failed to start containers: .*|See 'nerd .*--help'\\.)\n").ReplaceAllString(message, "")
 	if strings.Count(message, "\n") != 1 || !strings.HasSuffix(message, "\n") {
 		ts.Fatalf("the message is not one line: %q", message)
 	}
