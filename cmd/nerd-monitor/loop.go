@@ -104,6 +104,10 @@ func (m *monitor) dispatch(fd int, events uint32) {
 }
 
 func (m *monitor) dispatchOther(fd int, events uint32) {
+	if m.oom > 0 && fd == m.oom {
+		m.readOOM()
+		return
+	}
 	if m.isPort(fd) {
 		m.forward(fd)
 		return

@@ -48,6 +48,7 @@ type monitor struct {
 	closeStdin bool    // as soon as the container has been started
 	stdinGone  bool    // its client has vanished: the helper must close containerd's end
 
+	oom      int   // memory.events of the container's group, 0: not watched
 	forwards []int // processes that join a connection with the container
 
 	clients []*client
@@ -209,6 +210,7 @@ func (m *monitor) watchPID() {
 	setCloexec(fd, true)
 	m.pidfd = fd
 	m.watch(fd, syscall.EPOLLIN)
+	m.watchOOM(pid)
 }
 
 // containerGone follows the end of the container's process.
@@ -220,6 +222,7 @@ func (m *monitor) containerGone() {
 	if m.state != running {
 		return
 	}
+	m.readOOM()
 	m.state = draining
 	m.clock = now(clockMonotonic)
 	m.goneAt = m.clock

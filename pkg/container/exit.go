@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/monitor"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -88,7 +89,7 @@ func (s *Service) drain(ctx context.Context, c *Container) {
 // recordExit deletes the task and puts how it ended into c.Status. It does not
 // save it.
 func (s *Service) recordExit(ctx context.Context, c *Container) error {
-	oom := oomKilled(c.ID)
+	oom := exists(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.OOMName)) || oomKilled(c.ID)
 	exit, err := s.deleteTask(ctx, c.ID)
 	switch {
 	case errdefs.IsNotFound(err): // the host restarted, or containerd lost it

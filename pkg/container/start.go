@@ -171,6 +171,9 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := s.writeNetworkFiles(c, att); err != nil {
 		return err
 	}
+	if err := os.Remove(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.OOMName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	if err := s.writeForwards(c, att, ports); err != nil {
 		return err
 	}

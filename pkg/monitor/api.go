@@ -66,6 +66,7 @@ const (
 	SocketName  = wire.SocketName
 	JournalName = wire.JournalName
 	ForwardName = wire.ForwardName
+	OOMName     = wire.OOMName
 )
 
 // AttachOptions connect a client to the container's stdio.

@@ -100,7 +100,9 @@ const (
 	// ForwardName is the table of published TCP ports, a line "PORT A.B.C.D PORT"
 	// each: host port, container's address and port.
 	ForwardName = "forward"
-	HelperLog   = "helper.log"
+	// OOMName is there if the kernel has killed for want of memory.
+	OOMName   = "oom"
+	HelperLog = "helper.log"
 )
 
 // File descriptors that a monitor inherits: its first client, then the ports.
