@@ -2,8 +2,8 @@ package container
 
 import (
 	"context"
-	"errors"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -330,9 +330,10 @@ func (s *Service) specInput(p *plan, usr spec.User) (spec.Input, error) {
 	if wantsSandbox(p.HostConfig.NetworkMode) {
 		ns.Network = s.cfg.Layout.Netns(p.ID)
 	}
+	p.AppArmor = s.appArmor(p)
 	return spec.Input{
 		ID: p.ID, Config: p.Config, HostConfig: &hc, Args: p.args, User: usr, Namespaces: ns,
-		Mounts: append(s.fileMounts(p), p.binds...), AppArmor: s.appArmor(p), CgroupPath: cgroupPath(p), Host: p.host,
+		Mounts: append(s.fileMounts(p), p.binds...), AppArmor: p.AppArmor, CgroupPath: cgroupPath(p), Host: p.host,
 	}, nil
 }
 

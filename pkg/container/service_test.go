@@ -216,7 +216,10 @@ func TestFailedRunOfAutoRemoveLeavesNothing(t *testing.T) {
 	if !errors.Is(err, w.net.busy) {
 		t.Errorf("run: %v", err)
 	}
-	w.isEmpty(t, id)
+	if id != "" {
+		t.Errorf("run left container %s", id)
+	}
+	w.isEmpty(t, "none")
 }
 
 // One process renames a container while another records how it ended: each

@@ -144,6 +144,11 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 // createTask has the runtime prepare the process. A task left by a start that
 // was killed is removed and the creation tried again.
 func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.Mount) (int, error) {
+	if c.AppArmor == ctrd.AppArmorProfile { // a reboot empties the kernel's list
+		if err := ctrd.LoadAppArmorProfile(); err != nil {
+			return 0, fmt.Errorf("AppArmor profile %s: %w", c.AppArmor, err)
+		}
+	}
 	pid, err := s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
 	if errdefs.IsAlreadyExists(err) {
 		if err := s.killTask(ctx, c.ID); err != nil {

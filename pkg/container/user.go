@@ -41,14 +41,19 @@ func (s *Service) resolveUser(ctx context.Context, text string, groups []string,
 	if state.ReadJSON(cache, &u) == nil {
 		return u, nil
 	}
+	var wrong error
 	err := mount.WithReadonlyTempMount(s.cfg.Backend.Context(ctx), rootfs, func(root string) error {
 		acc, err := readAccounts(root)
 		if err != nil {
 			return err
 		}
 		u, err = lookUp(text, groups, acc)
+		wrong = err
 		return err
 	})
+	if wrong != nil { // not the mount's fault, so without its words
+		return spec.User{}, wrong
+	}
 	if err != nil {
 		return spec.User{}, err
 	}
