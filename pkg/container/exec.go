@@ -76,16 +76,19 @@ func (s *Service) execProcess(c *Container, opts ExecOptions) (*specs.Process, e
 	return p, s.execCapabilities(c, p, opts.Privileged)
 }
 
+// execCapabilities gives the command the container's capabilities, or all of the
+// host's with --privileged.
 func (s *Service) execCapabilities(c *Container, p *specs.Process, privileged bool) error {
-	host, err := s.cfg.Host()
-	if err != nil {
-		return err
+	var set []string
+	if p.Capabilities != nil {
+		set = p.Capabilities.Bounding
 	}
-	hc := *c.HostConfig
-	hc.Privileged = hc.Privileged || privileged
-	set, err := spec.CapabilitySet(spec.Input{HostConfig: &hc, Host: host})
-	if err != nil {
-		return err
+	if privileged && !c.HostConfig.Privileged {
+		host, err := s.cfg.Host()
+		if err != nil {
+			return err
+		}
+		set = host.Capabilities
 	}
 	p.Capabilities = &specs.LinuxCapabilities{Bounding: set}
 	if p.User.UID == 0 {
@@ -119,6 +122,7 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 	if err := x.s.tasks.Exec(ctx, x.c.ID, x.id, p, stdio); err != nil {
 		return Outcome{}, ctrd.StartError(err, x.opts.Cmd[0])
 	}
+	ended := x.wait(ctx)
 	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
 		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
 		return Outcome{}, errors.Join(ctrd.StartError(err, x.opts.Cmd[0]), ignoreNotFound(derr))
@@ -126,7 +130,26 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 	if x.opts.Detach {
 		return Outcome{}, nil
 	}
-	return x.follow(ctx)
+	return x.follow(ctx, ended)
+}
+
+type execResult struct {
+	exit ctrd.Exit
+	err  error
+}
+
+// wait begins to wait for the end of the command, which may be over as soon as
+// it has been started.
+func (x *execution) wait(ctx context.Context) <-chan execResult {
+	ended := make(chan execResult, 1)
+	if x.opts.Detach {
+		return ended
+	}
+	go func() {
+		exit, err := x.s.tasks.Wait(ctx, x.c.ID, x.id)
+		ended <- execResult{exit, err}
+	}()
+	return ended
 }
 
 // open makes the FIFOs and starts to copy what comes out of them.
@@ -178,7 +201,7 @@ func (x *execution) close() {
 }
 
 // follow forwards input and size until the command ends or the user detaches.
-func (x *execution) follow(ctx context.Context) (Outcome, error) {
+func (x *execution) follow(ctx context.Context, ended <-chan execResult) (Outcome, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	detached := make(chan struct{})
@@ -190,15 +213,6 @@ func (x *execution) follow(ctx context.Context) (Outcome, error) {
 		go x.forward(ctx, in, detached)
 	}
 	go x.s.resizes(ctx, x.c.ID, x.id, x.opts.Resize)
-	type result struct {
-		exit ctrd.Exit
-		err  error
-	}
-	ended := make(chan result, 1)
-	go func() {
-		exit, err := x.s.tasks.Wait(ctx, x.c.ID, x.id)
-		ended <- result{exit, err}
-	}()
 	select {
 	case <-detached:
 		return Outcome{Detached: true}, nil
