@@ -48,7 +48,7 @@ func (m *monitor) runHelper(verb string) {
 	}
 	m.helper.pid, m.helper.out, m.helper.pidfd = pid, pipe[0], -1
 	if fd, errno := pidfdOpen(pid); errno == 0 {
-		setCloexec(fd, true)
+		setCloexec(fd)
 		m.helper.pidfd = fd
 		m.watch(fd, syscall.EPOLLIN)
 	}

@@ -75,7 +75,7 @@ func (m *monitor) startKeeper() {
 	}
 	k.pid, k.pidfd, k.parent = pid, -1, false
 	if fd, errno := pidfdOpen(pid); errno == 0 {
-		setCloexec(fd, true)
+		setCloexec(fd)
 		k.pidfd = fd
 		m.watch(fd, syscall.EPOLLIN)
 	}
@@ -92,7 +92,7 @@ func (m *monitor) adoptKeeper() bool {
 		syscall.Close(fd)
 		return false
 	}
-	setCloexec(fd, true)
+	setCloexec(fd)
 	m.keeper.pid, m.keeper.pidfd, m.keeper.parent = pid, fd, true
 	m.watch(fd, syscall.EPOLLIN)
 	return true

@@ -121,7 +121,7 @@ func (m *monitor) reserveSlots() {
 		if _, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0); errno != 0 {
 			syscall.Dup3(0, fd, syscall.O_CLOEXEC)
 		}
-		setCloexec(fd, true)
+		setCloexec(fd)
 	}
 	syscall.SetNonblock(wire.FirstClientFD, true)
 }

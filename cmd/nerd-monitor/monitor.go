@@ -207,7 +207,7 @@ func (m *monitor) watchPID() {
 		m.containerGone()
 		return
 	}
-	setCloexec(fd, true)
+	setCloexec(fd)
 	m.pidfd = fd
 	m.watch(fd, syscall.EPOLLIN)
 	m.watchOOM(pid)

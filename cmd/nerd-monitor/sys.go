@@ -117,13 +117,9 @@ func closeFrom(first int) {
 	}
 }
 
-// setCloexec sets or clears the close-on-exec flag.
-func setCloexec(fd int, on bool) {
-	var flag uintptr
-	if on {
-		flag = syscall.FD_CLOEXEC
-	}
-	syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, flag)
+// setCloexec keeps a descriptor from the programs that this one starts.
+func setCloexec(fd int) {
+	syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, syscall.FD_CLOEXEC)
 }
 
 // readFile reads up to len(buf) bytes of a small file.

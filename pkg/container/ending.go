@@ -93,7 +93,7 @@ func (e *ending) drained(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	select {
-	case <-e.end:
+	case <-e.end: //nolint:errcheck // that it is over is all that counts
 	case <-ctx.Done():
 	}
 }

@@ -121,15 +121,19 @@ func (f *fakeTasks) Delete(_ context.Context, id, _ string) (ctrd.Exit, error) {
 func (f *fakeTasks) Create(context.Context, string, []mount.Mount, ctrd.Stdio) (uint32, error) {
 	return 0, errdefs.ErrNotImplemented
 }
+
 func (f *fakeTasks) Start(context.Context, string, string) (uint32, error) {
 	return 0, errdefs.ErrNotImplemented
 }
+
 func (f *fakeTasks) Exec(context.Context, string, string, *specs.Process, ctrd.Stdio) error {
 	return errdefs.ErrNotImplemented
 }
+
 func (f *fakeTasks) Kill(context.Context, string, string, syscall.Signal, bool) error {
 	return errdefs.ErrNotFound
 }
+
 func (f *fakeTasks) Wait(_ context.Context, id, _ string) (ctrd.Exit, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,9 +143,11 @@ func (f *fakeTasks) Wait(_ context.Context, id, _ string) (ctrd.Exit, error) {
 	}
 	return exit, nil
 }
+
 func (f *fakeTasks) Get(context.Context, string, string) (ctrd.TaskState, error) {
 	return ctrd.TaskState{}, errdefs.ErrNotFound
 }
+
 func (f *fakeTasks) Resize(context.Context, string, string, uint16, uint16) error {
 	return errdefs.ErrNotFound
 }
@@ -171,15 +177,18 @@ func (f *fakeNetworks) NewSandbox(context.Context, string) (string, error) { ret
 func (f *fakeNetworks) Attach(context.Context, netutil.AttachRequest) (*netutil.Attachment, error) {
 	return &netutil.Attachment{}, nil
 }
+
 func (f *fakeNetworks) Detach(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.detached = append(f.detached, id)
 	return nil
 }
+
 func (f *fakeNetworks) ReservePorts(_ context.Context, _, _ string, ports []netutil.PublishedPort) (*netutil.Reservation, error) {
 	return &netutil.Reservation{Ports: ports}, f.busy
 }
+
 func (f *fakeNetworks) Repair(context.Context, func(string) bool, bool) ([]netutil.Finding, error) {
 	return nil, nil
 }

@@ -109,8 +109,11 @@ func TestPlanMount(t *testing.T) {
 		{"bind options", mount.Mount{Type: "bind", Source: dir, Target: "/b", BindOptions: &mount.BindOptions{Propagation: "rshared", NonRecursive: true}}, []string{"bind", "rshared"}},
 		{"source to be made", mount.Mount{Type: "bind", Source: dir + "/none", Target: "/b", BindOptions: &mount.BindOptions{CreateMountpoint: true}}, []string{"rbind", "rprivate"}},
 		{"tmpfs", mount.Mount{Type: "tmpfs", Target: "/b/"}, []string{"noexec", "nosuid", "nodev"}},
-		{"tmpfs options", mount.Mount{Type: "tmpfs", Target: "/b", ReadOnly: true, TmpfsOptions: &mount.TmpfsOptions{SizeBytes: 4096, Mode: 0o1770}},
-			[]string{"noexec", "nosuid", "nodev", "ro", "size=4096", "mode=1770"}},
+		{
+			"tmpfs options",
+			mount.Mount{Type: "tmpfs", Target: "/b", ReadOnly: true, TmpfsOptions: &mount.TmpfsOptions{SizeBytes: 4096, Mode: 0o1770}},
+			[]string{"noexec", "nosuid", "nodev", "ro", "size=4096", "mode=1770"},
+		},
 	} {
 		m, point, err := planMount(c.in)
 		if err != nil || m.Destination != "/b" || !slices.Equal(m.Options, c.options) {

@@ -290,8 +290,17 @@ func TestNameMatches(t *testing.T) {
 		name, pattern string
 		want          bool
 	}{
-		{"web-1", "web", true}, {"web-1", "^web", true}, {"web-1", "^/web", true}, {"web-1", "eb-1$", true}, {"web-1", "^eb", false},
-		{"web-1", "w.b", true}, {"web-1", "WEB", false}, {"web-1", "", true}, {"web-1", "[", false}, {"a[b", "a[b", true}, {"web-1", "^web$", false},
+		{"web-1", "web", true},
+		{"web-1", "^web", true},
+		{"web-1", "^/web", true},
+		{"web-1", "eb-1$", true},
+		{"web-1", "^eb", false},
+		{"web-1", "w.b", true},
+		{"web-1", "WEB", false},
+		{"web-1", "", true},
+		{"web-1", "[", false},
+		{"a[b", "a[b", true},
+		{"web-1", "^web$", false},
 	} {
 		if got := nameMatches(c.name, c.pattern); got != c.want {
 			t.Errorf("%q in %q: %t", c.pattern, c.name, got)

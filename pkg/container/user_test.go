@@ -43,8 +43,19 @@ func TestLookUp(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ user, add string }{
-		{"nosuch", ""}, {"app:nosuch", ""}, {"app", "nosuch"}, {"2147483648", ""}, {"4294967296", ""}, {"99999999999999999999", ""},
-		{"-1", ""}, {"+1", ""}, {"0x1", ""}, {"app:2147483648", ""}, {"app:-1", ""}, {"# no comment syntax", ""}, {"root x", ""},
+		{"nosuch", ""},
+		{"app:nosuch", ""},
+		{"app", "nosuch"},
+		{"2147483648", ""},
+		{"4294967296", ""},
+		{"99999999999999999999", ""},
+		{"-1", ""},
+		{"+1", ""},
+		{"0x1", ""},
+		{"app:2147483648", ""},
+		{"app:-1", ""},
+		{"# no comment syntax", ""},
+		{"root x", ""},
 	} {
 		var add []string
 		if c.add != "" {

@@ -34,25 +34,41 @@ func TestStartError(t *testing.T) {
 		{"below a file", initErr + `exec: "/f/x": stat /f/x: not a directory: unknown`, 126, `exec: "/f/x": stat /f/x: not a directory`},
 		{"wrong format", initErr + `exec: "/g": exec format error: unknown`, 126, `exec: "/g": exec format error`},
 		{"a quote in the name", initErr + `exec: "a\"b": executable file not found in $PATH: unknown`, 127, `exec: "a\"b": executable file not found in $PATH`},
-		{"a name like the mark", initErr + `exec: "x exec: \"/f\": permission denied": executable file not found in $PATH`, 127,
-			`exec: "x exec: \"/f\": permission denied": executable file not found in $PATH`},
+		{
+			"a name like the mark", initErr + `exec: "x exec: \"/f\": permission denied": executable file not found in $PATH`, 127,
+			`exec: "x exec: \"/f\": permission denied": executable file not found in $PATH`,
+		},
 		{"exec not in PATH", exec + `exec: "nosuch": executable file not found in $PATH: unknown`, 127, `exec: "nosuch": executable file not found in $PATH`},
-		{"no working directory", exec + `chdir to cwd ("/nodir") set in config.json failed: no such file or directory: unknown`, 127,
-			`chdir to cwd ("/nodir") set in config.json failed: no such file or directory`},
-		{"working directory is a file", exec + `chdir to cwd ("/c") set in config.json failed: not a directory: unknown`, 126,
-			`chdir to cwd ("/c") set in config.json failed: not a directory`},
-		{"closed working directory", initErr + `chdir to cwd ("/p") set in config.json failed: permission denied: unknown`, 126,
-			`chdir to cwd ("/p") set in config.json failed: permission denied`},
+		{
+			"no working directory", exec + `chdir to cwd ("/nodir") set in config.json failed: no such file or directory: unknown`, 127,
+			`chdir to cwd ("/nodir") set in config.json failed: no such file or directory`,
+		},
+		{
+			"working directory is a file", exec + `chdir to cwd ("/c") set in config.json failed: not a directory: unknown`, 126,
+			`chdir to cwd ("/c") set in config.json failed: not a directory`,
+		},
+		{
+			"closed working directory", initErr + `chdir to cwd ("/p") set in config.json failed: permission denied: unknown`, 126,
+			`chdir to cwd ("/p") set in config.json failed: permission denied`,
+		},
 		{"working directory over a file", initErr + `mkdir /f: not a directory: unknown`, 0, `cannot start "sh": mkdir /f: not a directory`},
-		{"mount", initErr + `error mounting "/src" to rootfs at "/x": mount /src:/x (via /proc/self/fd/6), flags: 0x5000: not a directory: unknown`, 0,
-			`cannot start "sh": error mounting "/src" to rootfs at "/x": mount /src:/x (via /proc/self/fd/6), flags: 0x5000: not a directory`},
+		{
+			"mount", initErr + `error mounting "/src" to rootfs at "/x": mount /src:/x (via /proc/self/fd/6), flags: 0x5000: not a directory: unknown`, 0,
+			`cannot start "sh": error mounting "/src" to rootfs at "/x": mount /src:/x (via /proc/self/fd/6), flags: 0x5000: not a directory`,
+		},
 		{"sysctl", initErr + `write /proc/sys/kernel/shmmax: invalid argument: unknown`, 0, `cannot start "sh": write /proc/sys/kernel/shmmax: invalid argument`},
-		{"rlimit", initErr + `error setting rlimits for ready process: error setting rlimit type 7: operation not permitted: unknown`, 0,
-			`cannot start "sh": error setting rlimits for ready process: error setting rlimit type 7: operation not permitted`},
-		{"no runc", `failed to start shim: start failed: io.containerd.runc.v2: open /x: no such file or directory`, 0,
-			`cannot start "sh": start failed: io.containerd.runc.v2: open /x: no such file or directory`},
-		{"several lines", "some log of runc\n" + initErr + `exec: "x": executable file not found in $PATH: unknown` + "\n", 127,
-			`exec: "x": executable file not found in $PATH`},
+		{
+			"rlimit", initErr + `error setting rlimits for ready process: error setting rlimit type 7: operation not permitted: unknown`, 0,
+			`cannot start "sh": error setting rlimits for ready process: error setting rlimit type 7: operation not permitted`,
+		},
+		{
+			"no runc", `failed to start shim: start failed: io.containerd.runc.v2: open /x: no such file or directory`, 0,
+			`cannot start "sh": start failed: io.containerd.runc.v2: open /x: no such file or directory`,
+		},
+		{
+			"several lines", "some log of runc\n" + initErr + `exec: "x": executable file not found in $PATH: unknown` + "\n", 127,
+			`exec: "x": executable file not found in $PATH`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, in := range []error{errors.New(c.text), fmt.Errorf("%s: %w", strings.TrimSuffix(c.text, ": unknown"), errdefs.ErrUnknown)} {

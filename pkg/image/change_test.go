@@ -22,22 +22,29 @@ func TestApplyChanges(t *testing.T) {
 		{[]string{`CMD ["a","b c"]`}, oci(ocispec.ImageConfig{Cmd: []string{"a", "b c"}})},
 		{[]string{`cmd a b`}, oci(ocispec.ImageConfig{Cmd: []string{"/bin/sh", "-c", "a b"}})},
 		{[]string{`CMD [`}, oci(ocispec.ImageConfig{Cmd: []string{"/bin/sh", "-c", "["}})},
-		{[]string{`ENTRYPOINT ["/x"]`, "USER 1:2", "WORKDIR /a", "WORKDIR b", "STOPSIGNAL SIGQUIT"},
-			oci(ocispec.ImageConfig{Entrypoint: []string{"/x"}, User: "1:2", WorkingDir: "/a/b", StopSignal: "SIGQUIT"})},
-		{[]string{`ENV A=1 B="two words" C='x'`, "ENV A=2", `ENV D three  words`},
-			oci(ocispec.ImageConfig{Env: []string{"B=two words", "C=x", "A=2", "D=three  words"}})},
+		{
+			[]string{`ENTRYPOINT ["/x"]`, "USER 1:2", "WORKDIR /a", "WORKDIR b", "STOPSIGNAL SIGQUIT"},
+			oci(ocispec.ImageConfig{Entrypoint: []string{"/x"}, User: "1:2", WorkingDir: "/a/b", StopSignal: "SIGQUIT"}),
+		},
+		{
+			[]string{`ENV A=1 B="two words" C='x'`, "ENV A=2", `ENV D three  words`},
+			oci(ocispec.ImageConfig{Env: []string{"B=two words", "C=x", "A=2", "D=three  words"}}),
+		},
 		{[]string{`ENV A=a\ b`}, oci(ocispec.ImageConfig{Env: []string{"A=a b"}})},
 		{[]string{`LABEL "a b"="c=d" e=`}, oci(ocispec.ImageConfig{Labels: map[string]string{"a b": "c=d", "e": ""}})},
 		{[]string{"EXPOSE 80 53/UDP 8000-8001"}, oci(ocispec.ImageConfig{ExposedPorts: map[string]struct{}{
-			"80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {}}})},
+			"80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {},
+		}})},
 		{[]string{`VOLUME ["/a b"]`, "VOLUME /c /d"}, oci(ocispec.ImageConfig{Volumes: map[string]struct{}{"/a b": {}, "/c": {}, "/d": {}}})},
 		{[]string{"HEALTHCHECK --interval=5s --retries=3 CMD test -f /ok", "ONBUILD RUN x"}, dockerspec.DockerOCIImageConfig{
 			DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{
 				Healthcheck: &dockerspec.HealthcheckConfig{Test: []string{"CMD-SHELL", "test -f /ok"}, Interval: 5 * time.Second, Retries: 3},
 				OnBuild:     []string{"RUN x"},
-			}}},
+			},
+		}},
 		{[]string{"HEALTHCHECK NONE"}, dockerspec.DockerOCIImageConfig{
-			DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{Healthcheck: &dockerspec.HealthcheckConfig{Test: []string{"NONE"}}}}},
+			DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{Healthcheck: &dockerspec.HealthcheckConfig{Test: []string{"NONE"}}},
+		}},
 	} {
 		var got dockerspec.DockerOCIImageConfig
 		if err := applyChanges(&got, c.changes); err != nil {

@@ -109,20 +109,25 @@ func TestLoadBadArchives(t *testing.T) {
 		"no layer":  tarOf(t, map[string]string{"manifest.json": `[{"Config":"c","RepoTags":["a:b"],"Layers":["l"]}]`, "c": `{}`}),
 		"bad name":  tarOf(t, map[string]string{"manifest.json": `[{"Config":"c","RepoTags":["A B"],"Layers":[]}]`, "c": `{"os":"linux"}`}),
 		"layers and diff ids differ": tarOf(t, map[string]string{
-			"manifest.json": `[{"Config":"c","RepoTags":["a:b"],"Layers":["l"]}]`, "c": `{"os":"linux","architecture":"amd64"}`, "l": "x"}),
+			"manifest.json": `[{"Config":"c","RepoTags":["a:b"],"Layers":["l"]}]`, "c": `{"os":"linux","architecture":"amd64"}`, "l": "x",
+		}),
 		"wrong diff id": tarOf(t, map[string]string{
 			"manifest.json": `[{"Config":"c","RepoTags":["a:b"],"Layers":["l"]}]`,
 			"c":             `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:` + zeros + `"]}}`,
-			"l":             string(tarOf(t, map[string]string{"f": "x"}))}),
+			"l":             string(tarOf(t, map[string]string{"f": "x"})),
+		}),
 		"negative size": tarOf(t, map[string]string{
 			"oci-layout": `{"imageLayoutVersion":"1.0.0"}`,
-			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"sha256:` + zeros + `","size":-5}]}`}),
+			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"sha256:` + zeros + `","size":-5}]}`,
+		}),
 		"missing manifest": tarOf(t, map[string]string{
 			"oci-layout": `{"imageLayoutVersion":"1.0.0"}`,
-			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"sha256:` + zeros + `","size":5}]}`}),
+			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"sha256:` + zeros + `","size":5}]}`,
+		}),
 		"no digest": tarOf(t, map[string]string{
 			"oci-layout": `{"imageLayoutVersion":"1.0.0"}`,
-			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"../../etc","size":5}]}`}),
+			"index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"../../etc","size":5}]}`,
+		}),
 		"xz": {0xfd, '7', 'z', 'X', 'Z', 0, 0, 0},
 	}
 	for name, data := range cases {
@@ -213,24 +218,31 @@ func TestRemove(t *testing.T) {
 	}{
 		"one name": {tags: []string{"app:1"}, steps: []step{
 			{ref: "app:1", want: []image.DeleteResponse{{Untagged: "app:1"}, {Deleted: id}}},
-			{ref: "app:1", err: "No such image: app:1"}}},
+			{ref: "app:1", err: "No such image: app:1"},
+		}},
 		"two names": {tags: []string{"app:1", "app:2"}, steps: []step{
 			{ref: "app:2", want: []image.DeleteResponse{{Untagged: "app:2"}}},
-			{ref: "app:1", want: []image.DeleteResponse{{Untagged: "app:1"}, {Deleted: id}}}}},
+			{ref: "app:1", want: []image.DeleteResponse{{Untagged: "app:1"}, {Deleted: id}}},
+		}},
 		"id, one repository": {tags: []string{"app:1", "app:2"}, steps: []step{
-			{ref: short, want: []image.DeleteResponse{{Untagged: "app:1"}, {Untagged: "app:2"}, {Deleted: id}}}}},
+			{ref: short, want: []image.DeleteResponse{{Untagged: "app:1"}, {Untagged: "app:2"}, {Deleted: id}}},
+		}},
 		"id, two repositories": {tags: []string{"app:1", "other:1"}, steps: []step{
 			{ref: short, err: "conflict: unable to delete " + short + " (must be forced) - image is referenced in multiple repositories"},
-			{ref: short, force: true, want: []image.DeleteResponse{{Untagged: "app:1"}, {Untagged: "other:1"}, {Deleted: id}}}}},
+			{ref: short, force: true, want: []image.DeleteResponse{{Untagged: "app:1"}, {Untagged: "other:1"}, {Deleted: id}}},
+		}},
 		"running": {tags: []string{"app:1"}, users: []User{{ID: "0123456789abcdef", Running: true}}, steps: []step{
 			{ref: "app:1", force: true, err: `conflict: unable to remove repository reference "app:1" (cannot be forced) - container 0123456789ab is using its referenced image ` + short},
-			{ref: short, force: true, err: "conflict: unable to delete " + short + " (cannot be forced) - image is being used by running container 0123456789ab"}}},
+			{ref: short, force: true, err: "conflict: unable to delete " + short + " (cannot be forced) - image is being used by running container 0123456789ab"},
+		}},
 		"stopped": {tags: []string{"app:1"}, users: []User{{ID: "0123456789abcdef"}}, steps: []step{
 			{ref: "app:1", err: `conflict: unable to remove repository reference "app:1" (must be forced) - container 0123456789ab is using its referenced image ` + short},
 			{ref: short, err: "conflict: unable to delete " + short + " (must be forced) - image is being used by stopped container 0123456789ab"},
-			{ref: short, force: true, want: []image.DeleteResponse{{Untagged: "app:1"}, {Deleted: id}}}}},
+			{ref: short, force: true, want: []image.DeleteResponse{{Untagged: "app:1"}, {Deleted: id}}},
+		}},
 		"running, another name stays": {tags: []string{"app:1", "app:2"}, users: []User{{ID: "0123", Running: true}}, steps: []step{
-			{ref: "app:2", want: []image.DeleteResponse{{Untagged: "app:2"}}}}},
+			{ref: "app:2", want: []image.DeleteResponse{{Untagged: "app:2"}}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newService(t)

@@ -104,8 +104,10 @@ func BenchmarkFlood(b *testing.B) {
 
 func benchmarkFlood(b *testing.B, length int) {
 	dir := b.TempDir()
-	c, err := Spawn(b.Context(), Config{Binary: monitorBinary, ID: "bench", Dir: filepath.Join(dir, "run"),
-		LogPath: filepath.Join(dir, "log"), MaxSize: 100 << 20, MaxFile: 2, Helper: []string{"/bin/true"}})
+	c, err := Spawn(b.Context(), Config{
+		Binary: monitorBinary, ID: "bench", Dir: filepath.Join(dir, "run"),
+		LogPath: filepath.Join(dir, "log"), MaxSize: 100 << 20, MaxFile: 2, Helper: []string{"/bin/true"},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func connect(ctx context.Context, dir string) (*net.UnixConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd) //nolint:errcheck // a descriptor without content
+	defer unix.Close(fd)
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", fd, SocketName))
 	if err != nil {

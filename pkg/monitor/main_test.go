@@ -68,8 +68,14 @@ func container(kind string) error {
 	for i, f := range []struct {
 		name string
 		mode int
-	}{{StdoutName, os.O_WRONLY}, {StdoutName, os.O_RDONLY | syscall.O_NONBLOCK}, {StderrName, os.O_WRONLY},
-		{StderrName, os.O_RDONLY | syscall.O_NONBLOCK}, {StdinName, os.O_RDONLY | syscall.O_NONBLOCK}, {StdinName, os.O_WRONLY | syscall.O_NONBLOCK}} {
+	}{
+		{StdoutName, os.O_WRONLY},
+		{StdoutName, os.O_RDONLY | syscall.O_NONBLOCK},
+		{StderrName, os.O_WRONLY},
+		{StderrName, os.O_RDONLY | syscall.O_NONBLOCK},
+		{StdinName, os.O_RDONLY | syscall.O_NONBLOCK},
+		{StdinName, os.O_WRONLY | syscall.O_NONBLOCK},
+	} {
 		file, err := open(f.name, f.mode)
 		if err != nil {
 			return err

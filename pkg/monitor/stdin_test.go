@@ -105,8 +105,10 @@ func TestStdinKept(t *testing.T) {
 	f.cfg.OpenStdin = true
 	c := f.spawn()
 	var out lockedBuffer
-	result := attach(t, c, AttachOptions{Stdin: strings.NewReader("one"), Stdout: &out, Owner: true,
-		CloseStdin: func(context.Context) error { t.Error("asked to close stdin"); return nil }})
+	result := attach(t, c, AttachOptions{
+		Stdin: strings.NewReader("one"), Stdout: &out, Owner: true,
+		CloseStdin: func(context.Context) error { t.Error("asked to close stdin"); return nil },
+	})
 	f.started(f.create("cat"))
 	f.release()
 	f.eventually("the first arrives", func() bool { return out.String() == "one" })

@@ -51,6 +51,7 @@ func (h *fakeHost) ready(context.Context, *Network, ruleSet) (bool, error) {
 	defer h.mu.Unlock()
 	return h.isReady, nil
 }
+
 func (h *fakeHost) prepare(_ context.Context, n *Network, _ []*Network, _ ruleSet) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,6 +64,7 @@ func (h *fakeHost) deleteLink(name string) error {
 	h.links = slices.DeleteFunc(h.links, func(l string) bool { return l == name })
 	return nil
 }
+
 func (h *fakeHost) portRules(_ context.Context, networks []*Network) ([]portRule, error) {
 	var rules []portRule
 	for _, r := range h.rules {

@@ -76,7 +76,7 @@ func (s *Service) Network(ctx context.Context, name string) (*Network, error) {
 // EnsureDefault is the default network, which it makes if it is not there. The
 // subnet is chosen once, when it overlaps nothing on the host, and kept.
 func (s *Service) EnsureDefault(ctx context.Context) (n *Network, err error) {
-	if n, err := s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
+	if n, err = s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
 		return n, err
 	}
 	l, err := s.networksLock(ctx)
@@ -84,7 +84,7 @@ func (s *Service) EnsureDefault(ctx context.Context) (n *Network, err error) {
 		return nil, err
 	}
 	defer releaseLock(l, &err)
-	if n, err := s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
+	if n, err = s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
 		return n, err
 	}
 	if n, err = s.newDefault(ctx); err != nil {

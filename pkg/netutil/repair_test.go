@@ -146,7 +146,7 @@ func TestPluginEnvironment(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the CNI plugin bridge is not in") {
 		t.Errorf("%v", err)
 	}
-	if _, err := newPluginExec().ExecPlugin(context.Background(), "/bin/false", nil, nil); err == nil {
+	if _, err := newPluginExec().ExecPlugin(t.Context(), "/bin/false", nil, nil); err == nil {
 		t.Error("a failing plugin is no error")
 	}
 }

@@ -35,8 +35,8 @@ func hostResolvConf(etc, systemd string) ([]byte, error) {
 	}
 	servers := parseResolv(data).servers
 	if len(servers) == 1 && servers[0] == "127.0.0.53" {
-		if real, err := os.ReadFile(systemd); err == nil {
-			return real, nil
+		if upstream, err := os.ReadFile(systemd); err == nil {
+			return upstream, nil
 		}
 	}
 	return data, nil

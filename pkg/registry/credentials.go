@@ -2,11 +2,10 @@ package registry
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
-
-	"errors"
 
 	cliconfig "github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"

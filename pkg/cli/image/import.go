@@ -88,7 +88,7 @@ func openSource(ctx context.Context, o *ImportOptions) (source io.ReadCloser, me
 		}
 		return io.NopCloser(o.Factory.IO.In), "", nil
 	case strings.HasPrefix(o.Source, "https://"), strings.HasPrefix(o.Source, "http://"):
-		source, err := download(ctx, o.Source)
+		source, err = download(ctx, o.Source)
 		return source, "Imported from " + o.Source, err
 	}
 	source, err = os.Open(o.Source)

@@ -53,7 +53,7 @@ func runLoad(ctx context.Context, o *LoadOptions) error {
 	if err != nil {
 		return err
 	}
-	var input io.Reader = streams.In
+	var input io.Reader = streams.In //nolint:staticcheck // a file takes its place below
 	if o.Input != "" && o.Input != "-" {
 		file, err := os.Open(o.Input)
 		if err != nil {

@@ -4,8 +4,8 @@
 // running container.
 package wire
 
-// A frame is a header of HeaderSize bytes (type, three zero bytes, length as a
-// little-endian uint32) and a payload of that length.
+// HeaderSize is the length of a frame's header in bytes: type, three zero bytes,
+// length of the payload that follows as a little-endian uint32.
 const HeaderSize = 8
 
 // MaxInput is the largest payload, in bytes, that a monitor accepts.
