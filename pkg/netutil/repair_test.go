@@ -1,7 +1,6 @@
 package netutil
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
