@@ -119,7 +119,10 @@ func (r *repair) container(c *Container) {
 	case c.ended():
 		r.mend("container", c.Name, "record its end", func() error {
 			r.s.drain(r.ctx, c)
-			_, err := r.s.Finish(r.ctx, c.ID)
+			again, err := r.s.Finish(r.ctx, c.ID)
+			if err == nil && again.Wanted { // its monitor has been dismissed
+				err = r.s.RestartExited(r.ctx, c.ID)
+			}
 			return err
 		})
 	case c.Status.State == container.StateCreated && c.HostConfig.AutoRemove:
@@ -128,6 +131,9 @@ func (r *repair) container(c *Container) {
 		})
 	case c.Status.State == container.StateRestarting:
 		r.live[c.ID] = true
+		if r.s.orphaned(r.ctx, c) {
+			r.mend("container", c.Name, "restart: nobody was left to do it", func() error { return r.s.RestartExited(r.ctx, c.ID) })
+		}
 	}
 }
 

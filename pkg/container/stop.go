@@ -85,8 +85,12 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 // finishClaimed handles the end of a container whose process is gone.
 func (s *Service) finishClaimed(ctx context.Context, id string, e *ending) error {
 	e.drained(ctx)
-	if _, err := s.Finish(ctx, id); ignoreNotFound(err) != nil {
+	again, err := s.Finish(ctx, id)
+	if ignoreNotFound(err) != nil {
 		return err
+	}
+	if again.Wanted { // left to the monitor, which asks again, waits and restarts
+		return nil
 	}
 	if e.done(true) {
 		return nil
