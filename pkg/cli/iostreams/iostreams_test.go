@@ -29,7 +29,7 @@ func TestBuffersAreNoTerminal(t *testing.T) {
 func TestTerminal(t *testing.T) {
 	control, tty, err := pty.Open()
 	if err != nil {
-		t.Skipf("no pseudo-terminal here: %v", err)
+		t.Fatalf("no pseudo-terminal here: %v", err)
 	}
 	defer func() { _ = control.Close(); _ = tty.Close() }()
 	if err := pty.Setsize(control, &pty.Winsize{Rows: 33, Cols: 111}); err != nil {
@@ -69,7 +69,7 @@ func TestTerminal(t *testing.T) {
 func TestSizeOfInput(t *testing.T) {
 	control, tty, err := pty.Open()
 	if err != nil {
-		t.Skipf("no pseudo-terminal here: %v", err)
+		t.Fatalf("no pseudo-terminal here: %v", err)
 	}
 	defer func() { _ = control.Close(); _ = tty.Close() }()
 	if err := pty.Setsize(control, &pty.Winsize{Rows: 5, Cols: 50}); err != nil {
