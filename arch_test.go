@@ -22,19 +22,19 @@ var layers = map[string][]string{
 	"cmd/nerd":         {"pkg/cli", "pkg/cli/iostreams"},
 	"cmd/nerd-monitor": {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/nerd", "pkg/container", "pkg/image", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/nerd": {
-		"pkg/container", "pkg/container/spec", "pkg/image", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/container/spec", "pkg/container/inspect", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/container/spec", "pkg/container/inspect", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":    {},              // pure
 	"pkg/container/inspect": {"pkg/netutil"}, // pure; for the type of a published port
-	"pkg/image":             {"pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/image":             {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
 	"pkg/registry":          {"pkg/errs", "pkg/state"},
-	"pkg/netutil":           {"pkg/state", "pkg/errs"},
+	"pkg/netutil":           {"pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/monitor":           {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
 	"pkg/monitor/wire":      {},
 	"pkg/logs":              {"pkg/state", "pkg/errs"},
@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"pkg/config":            {"pkg/state", "pkg/errs"},
 	"pkg/state":             {},
 	"pkg/errs":              {},
+	"pkg/event":             {},
 	"hack/...":              {"hack/...", "test/..."},
 	"test/...":              {"test/..."},
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -58,6 +59,7 @@ type Config struct {
 	Backend  Backend
 	Images   Images
 	Networks Networks
+	Events   event.Sink                // told what happens; nil: nobody
 	Host     func() (spec.Host, error) // facts of the machine; called once, when the first spec is made
 	Monitor  string                    // path of nerd-monitor
 	// Helper is the command that a monitor runs to have an exit handled, such as

@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/registry"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
@@ -47,6 +48,7 @@ type Service struct {
 	layout   state.Layout
 	resolver *registry.Resolver
 	inUse    func(ctx context.Context, img *Image) ([]User, error)
+	events   event.Sink
 }
 
 // User is a container that uses an image.
@@ -63,6 +65,9 @@ func New(client *ctrd.Client, layout state.Layout, resolver *registry.Resolver) 
 // SetInUse tells the service how to find the containers that use an image, so
 // that Remove can refuse and List can count. Without it no image is in use.
 func (s *Service) SetInUse(f func(ctx context.Context, img *Image) ([]User, error)) { s.inUse = f }
+
+// SetEvents tells the service whom to tell what happens. Without it nobody is.
+func (s *Service) SetEvents(sink event.Sink) { s.events = sink }
 
 func (s *Service) users(ctx context.Context, img *Image) ([]User, error) {
 	if s.inUse == nil {

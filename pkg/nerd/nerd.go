@@ -26,6 +26,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/engine"
 	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/registry"
@@ -61,6 +62,7 @@ type Client struct {
 	Containers *container.Service
 	Images     *image.Service
 	Networks   *netutil.Service
+	Events     *event.Log
 	Layout     state.Layout
 	Managed    bool // containerd is the engine of nerd's own
 
@@ -92,17 +94,18 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		}
 		helper = []string{self}
 	}
-	c := &Client{Layout: layout, Managed: managed, ctrd: conn}
+	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Events: event.NewLog(layout.Events())}
 	resolver := registry.New(registry.Config{
 		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
 	})
 	c.Images = image.New(conn, layout, resolver)
+	c.Images.SetEvents(c.Events)
 	c.Networks = netutil.New(netutil.Config{
-		Layout: layout, PluginDirs: pluginDirs(cfg, layout),
+		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Events: c.Events,
 		Live: func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
 	})
 	c.Containers = container.New(container.Config{
-		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks,
+		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, Events: c.Events,
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
 		Monitor: monitorPath(cfg, layout), Helper: helper,
 		HelperEnv: append([]string{helperPath}, cfg.HelperEnv...), Runtime: cfg.Runtime,

@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/invoke"
 
+	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -37,6 +38,9 @@ type Config struct {
 	// of a container whose processes are gone. Nil: every container with a
 	// record keeps its addresses until Detach or Repair.
 	Live func(ctx context.Context, id string) (bool, error)
+
+	// Events is told what happens to networks; nil: nobody.
+	Events event.Sink
 
 	// Exec runs the plugins. Nil: as processes.
 	Exec invoke.Exec

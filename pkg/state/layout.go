@@ -74,6 +74,9 @@ func (l Layout) LogFile(id string) string {
 // can be deleted at any time.
 func (l Layout) ImageCache() string { return filepath.Join(l.Data, l.Namespace, "image-cache") }
 
+// Events is the folder of the log of events.
+func (l Layout) Events() string { return filepath.Join(l.Data, l.Namespace, "events") }
+
 // Volumes is the folder of the local volume driver.
 func (l Layout) Volumes() string { return filepath.Join(l.Data, l.Namespace, "volumes") }
 
