@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo test-embed bench completions install uninstall clean help
+.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-guest demo test-embed bench completions docs install uninstall clean help
 
 build: ## build bin/nerd and bin/nerd-monitor (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor
@@ -53,6 +53,9 @@ bench: build engine ## time nerd beside docker, nerdctl, podman and ctr
 
 completions: build ## generate the scripts in completions/
 	hack/completions.sh completions
+
+docs: ## generate docs/compatibility.md
+	$(GO) test ./pkg/cli/compat -run TestPage -update
 
 install: build ## install below PREFIX, with the unit that restores containers after a boot
 	hack/install.sh install '$(DESTDIR)' '$(PREFIX)'

@@ -11,6 +11,7 @@ import (
 	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/spf13/pflag"
 
+	"github.com/nerd-cli/nerd/pkg/cli/compat"
 	"github.com/nerd-cli/nerd/pkg/container"
 )
 
@@ -49,29 +50,11 @@ func (c *ContainerFlags) Options(fs *pflag.FlagSet, image string, command []stri
 }
 
 // unsupported refuses the flags that nothing would act upon: a setting is in
-// force or it is an error, never forgotten.
+// force or it is an error, never forgotten. Which ones is said in package compat.
 func (c *ContainerFlags) unsupported(fs *pflag.FlagSet) error {
-	for _, f := range []struct{ name, why string }{
-		{"volumes-from", "bind the folders with --volume"},
-		{"volume-driver", "bind a folder with --volume"},
-		{"link", "publish a port with --publish"},
-		{"gpus", "give the device files with --device"},
-		{"storage-opt", "limit the file system that holds the data root"},
-		{"init", "use an image that has an init, such as tini, as its entry point"},
-		{"use-api-socket", "nerd has no API socket"},
-		{"health-cmd", "check the container from outside"},
-		{"health-interval", "check the container from outside"},
-		{"health-timeout", "check the container from outside"},
-		{"health-start-period", "check the container from outside"},
-		{"health-start-interval", "check the container from outside"},
-		{"health-retries", "check the container from outside"},
-		{"cpu-count", "it is for Windows, use --cpus"},
-		{"cpu-percent", "it is for Windows, use --cpus"},
-		{"io-maxbandwidth", "it is for Windows, use --device-read-bps"},
-		{"io-maxiops", "it is for Windows, use --device-read-iops"},
-	} {
-		if flag := fs.Lookup(f.name); flag != nil && flag.Changed && flag.Value.String() != "false" {
-			return Unsupported("--"+f.name+" is", f.why)
+	for _, e := range compat.RefusedFlags("run") {
+		if flag := fs.Lookup(e.Flag); flag != nil && flag.Changed && flag.Value.String() != "false" {
+			return Unsupported("--"+e.Flag+" is", e.Instead)
 		}
 	}
 	if c.isolation != "" && c.isolation != "default" {

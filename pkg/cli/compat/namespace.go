@@ -1,0 +1,11 @@
+package compat
+
+// namespaceEntries are about containerd's namespaces, which Docker does not show.
+func namespaceEntries() []Entry {
+	return []Entry{
+		{
+			Flag: "namespace", Kind: Extra,
+			Why: "containerd keeps the containers and images of different clients apart in namespaces: nerd's own are in `default`, a kubelet's in `k8s.io`, Docker's in `moby`.",
+		},
+	}
+}
