@@ -28,9 +28,11 @@ var layers = map[string][]string{
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/container/spec", "pkg/container/inspect", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/cgroup", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
-	"pkg/container/spec":    {},              // pure
+	"pkg/container/spec":    {"pkg/cgroup"},  // pure
+	"pkg/container/limits":  {"pkg/cgroup"},  // pure
+	"pkg/cgroup":            {},
 	"pkg/container/inspect": {"pkg/netutil"}, // pure; for the type of a published port
 	"pkg/image":             {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
 	"pkg/registry":          {"pkg/errs", "pkg/state"},
@@ -45,6 +47,7 @@ var layers = map[string][]string{
 	"pkg/state":             {},
 	"pkg/errs":              {},
 	"pkg/event":             {},
+	"pkg/health":            {}, // pure
 	"hack/...":              {"hack/...", "test/..."},
 	"test/...":              {"test/..."},
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/nerd-cli/nerd/pkg/cgroup"
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 )
 
@@ -22,19 +24,31 @@ const cgroupRoot = "/sys/fs/cgroup"
 // HostFacts looks at the machine.
 func HostFacts() (spec.Host, error) {
 	h := spec.Host{
-		CgroupV2:       cgroupV2(),
-		Seccomp:        exists("/proc/sys/kernel/seccomp/actions_avail"),
-		AppArmor:       readFlag("/sys/module/apparmor/parameters/enabled"),
-		Devices:        hostDevices,
-		SeccompProfile: seccompProfile,
+		CgroupV2: cgroupV2(),
+		Seccomp:  exists("/proc/sys/kernel/seccomp/actions_avail"),
+		SELinux:  exists("/sys/fs/selinux/enforce"),
+		AppArmor: readFlag("/sys/module/apparmor/parameters/enabled"),
+		Devices:  hostDevices,
 	}
 	// systemd owns the unified tree where it runs; on version 1 everybody writes
 	// to their own part.
 	h.SystemdCgroup = h.CgroupV2 && exists("/run/systemd/system")
-	h.SwapLimit = swapLimit(h.CgroupV2)
-	var err error
-	h.Capabilities, err = boundingSet()
+	h.Cgroup = cgroup.Detect(cgroupRoot)
+	h.SwapLimit = h.Cgroup.Swap
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return h, err
+	}
+	h.SeccompProfile = seccompProfile(statusField(status, "Seccomp") == "0")
+	h.Capabilities, err = boundingSet(status)
 	return h, err
+}
+
+// statusField is a value of /proc/PID/status, empty if there is none.
+func statusField(status []byte, name string) string {
+	_, rest, _ := strings.Cut(string(status), "\n"+name+":")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
 }
 
 func cgroupV2() bool {
@@ -42,30 +56,10 @@ func cgroupV2() bool {
 	return unix.Statfs(cgroupRoot, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC
 }
 
-// swapLimit looks for the file that limits swap. On version 2 the root group has
-// none, so any group below it is asked.
-func swapLimit(v2 bool) bool {
-	pattern := "memory/memory.memsw.limit_in_bytes"
-	if v2 {
-		pattern = "*/memory.swap.max"
-	}
-	found, err := filepath.Glob(filepath.Join(cgroupRoot, pattern))
-	return err == nil && len(found) > 0
-}
-
 // boundingSet is the capabilities that this process, and so a container, can
 // have at most.
-func boundingSet() ([]string, error) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return nil, err
-	}
-	_, rest, ok := strings.Cut(string(status), "\nCapBnd:\t")
-	if !ok {
-		return nil, fmt.Errorf("/proc/self/status has no CapBnd line")
-	}
-	line, _, _ := strings.Cut(rest, "\n")
-	bits, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
+func boundingSet(status []byte) ([]string, error) {
+	bits, err := strconv.ParseUint(statusField(status, "CapBnd"), 16, 64)
 	if err != nil {
 		return nil, fmt.Errorf("CapBnd of /proc/self/status: %w", err)
 	}
@@ -123,11 +117,23 @@ func devicesBelow(dir string) ([]specs.LinuxDevice, error) {
 	return out, err
 }
 
-func seccompProfile(text string, s *specs.Spec) (*specs.LinuxSeccomp, error) {
-	if text == "" {
-		return seccomp.GetDefaultProfile(s)
+// seccompProfile makes the rules of a profile in Docker's JSON, or of Docker's
+// default one. The default has rules for three ABIs of x86-64. The runtime compiles
+// all of them anew for each start and each exec, so those of x32 are left out where
+// the kernel is known not to have it; see docs/adr/013-x32-seccomp.md. A profile of
+// the user's own is taken as it is. mayProbe says that no filter confines this
+// process, so that asking the kernel cannot end it.
+func seccompProfile(mayProbe bool) func(string, *specs.Spec) (*specs.LinuxSeccomp, error) {
+	return func(text string, s *specs.Spec) (*specs.LinuxSeccomp, error) {
+		if text != "" {
+			return seccomp.LoadProfile(text, s)
+		}
+		out, err := seccomp.GetDefaultProfile(s)
+		if err == nil && mayProbe && lacksX32() {
+			out.Architectures = slices.DeleteFunc(out.Architectures, func(a specs.Arch) bool { return a == specs.ArchX32 })
+		}
+		return out, err
 	}
-	return seccomp.LoadProfile(text, s)
 }
 
 func exists(path string) bool {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +67,9 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 		*p.HostConfig = *opts.HostConfig
 	}
 	hostDefaults(p.HostConfig, host)
+	if p.warnings, err = s.checkLimits(p.HostConfig, host); err != nil {
+		return nil, err
+	}
 	if p.Config, err = mergeConfig(opts.Config, img, p); err != nil {
 		return nil, err
 	}
@@ -179,14 +181,6 @@ func hostDefaults(hc *container.HostConfig, host spec.Host) {
 	}
 }
 
-// checkCPUs refuses more processors than there are, as dockerd does.
-func checkCPUs(nano int64) error {
-	if n := runtime.NumCPU(); nano < 0 || nano > int64(n)*1e9 {
-		return errorf(errdefs.ErrInvalidArgument, "range of CPUs is from 0.01 to %d.00, as there are only %d CPUs available", n, n)
-	}
-	return nil
-}
-
 // checkHostConfig refuses what contradicts itself, before anything exists.
 func checkHostConfig(hc *container.HostConfig) error {
 	if hc.AutoRemove && !hc.RestartPolicy.IsNone() {
@@ -197,9 +191,6 @@ func checkHostConfig(hc *container.HostConfig) error {
 	}
 	if hc.NetworkMode.IsContainer() || hc.PidMode.IsContainer() || hc.IpcMode.IsContainer() {
 		return errorf(errdefs.ErrInvalidArgument, "joining the namespaces of another container is not supported yet: leave out \"container:\"")
-	}
-	if err := checkCPUs(hc.NanoCPUs); err != nil {
-		return err
 	}
 	if rt := hc.Runtime; rt != "" && rt != "runc" && rt != ctrd.RuntimeRunc {
 		return errorf(errdefs.ErrInvalidArgument, "unknown or invalid runtime name: %s: runc is the only one yet", rt)

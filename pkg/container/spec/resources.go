@@ -13,43 +13,27 @@ import (
 // cpuPeriod is the CFS period that --cpus is expressed in, in microseconds.
 const cpuPeriod = 100_000
 
-// minMemory is the least that dockerd accepts for --memory.
-const minMemory = 6 << 20
-
-func resources(s *specs.Spec, in Input, warnings *[]string) error {
-	r, w, err := Resources(in.HostConfig.Resources, in.Host)
-	if err != nil {
-		return err
-	}
-	*warnings = append(*warnings, w...)
-	s.Linux.Resources = r
+func resources(s *specs.Spec, in Input, _ *[]string) error {
+	s.Linux.Resources = Resources(in.HostConfig.Resources)
 	return nil
 }
 
-// Resources turns Docker's limits into cgroup settings; used at creation and by
-// a live update.
-func Resources(hc container.Resources, host Host) (*specs.LinuxResources, []string, error) {
-	cpu, err := cpuLimits(hc)
-	if err != nil {
-		return nil, nil, err
-	}
-	memory, warnings, err := memoryLimits(hc, host)
-	if err != nil {
-		return nil, nil, err
-	}
-	r := &specs.LinuxResources{CPU: cpu, Memory: memory, BlockIO: blockIO(hc)}
-	if hc.PidsLimit != nil && *hc.PidsLimit != 0 {
+// Resources turns Docker's limits, which have been checked, into cgroup settings;
+// used at creation and by a live update. Block devices stand as "MAJOR:MINOR".
+func Resources(hc container.Resources) *specs.LinuxResources {
+	r := &specs.LinuxResources{CPU: cpuLimits(hc), Memory: memoryLimits(hc), BlockIO: blockIO(hc)}
+	if hc.PidsLimit != nil {
 		limit := *hc.PidsLimit
+		if limit == 0 { // what an update to "unlimited" leaves
+			limit = -1
+		}
 		r.Pids = &specs.LinuxPids{Limit: &limit}
 	}
-	return r, warnings, nil
+	return r
 }
 
-func cpuLimits(hc container.Resources) (*specs.LinuxCPU, error) {
+func cpuLimits(hc container.Resources) *specs.LinuxCPU {
 	cpu := &specs.LinuxCPU{Cpus: hc.CpusetCpus, Mems: hc.CpusetMems}
-	if hc.NanoCPUs < 0 || hc.NanoCPUs > 0 && (hc.CPUQuota > 0 || hc.CPUPeriod > 0) {
-		return nil, fmt.Errorf("conflicting options: CPU count is negative, or cannot be combined with a CPU quota or period: %w", errdefs.ErrInvalidArgument)
-	}
 	if hc.NanoCPUs > 0 {
 		quota, period := hc.NanoCPUs*cpuPeriod/1e9, uint64(cpuPeriod)
 		cpu.Quota, cpu.Period = &quota, &period
@@ -75,37 +59,19 @@ func cpuLimits(hc container.Resources) (*specs.LinuxCPU, error) {
 		cpu.RealtimeRuntime = &runtime
 	}
 	if *cpu == (specs.LinuxCPU{}) {
-		return nil, nil
+		return nil
 	}
-	return cpu, nil
+	return cpu
 }
 
-func memoryLimits(hc container.Resources, host Host) (*specs.LinuxMemory, []string, error) {
-	switch {
-	case hc.Memory != 0 && hc.Memory < minMemory:
-		return nil, nil, fmt.Errorf("minimum memory limit allowed is 6MB: %w", errdefs.ErrInvalidArgument)
-	case hc.MemorySwap > 0 && hc.Memory == 0:
-		return nil, nil, fmt.Errorf("you should always set the Memory limit when using Memoryswap limit: %w", errdefs.ErrInvalidArgument)
-	case hc.MemorySwap > 0 && hc.MemorySwap < hc.Memory:
-		return nil, nil, fmt.Errorf("minimum memoryswap limit should be larger than memory limit: %w", errdefs.ErrInvalidArgument)
-	case hc.MemoryReservation > 0 && hc.Memory > 0 && hc.Memory < hc.MemoryReservation:
-		return nil, nil, fmt.Errorf("minimum memory limit can not be less than memory reservation limit: %w", errdefs.ErrInvalidArgument)
-	}
+func memoryLimits(hc container.Resources) *specs.LinuxMemory {
 	m := &specs.LinuxMemory{}
-	var warnings []string
 	if hc.Memory > 0 {
 		limit := hc.Memory
 		m.Limit = &limit
 	}
-	switch swap := hc.MemorySwap; {
-	case !host.SwapLimit && (swap > 0 || hc.Memory > 0):
-		if swap > 0 {
-			warnings = append(warnings, "Your kernel does not support swap limit capabilities. Memory limited without swap.")
-		}
-	case swap == 0 && hc.Memory > 0: // dockerd: as much swap as memory
-		swap = 2 * hc.Memory
-		m.Swap = &swap
-	case swap != 0:
+	if hc.MemorySwap != 0 {
+		swap := hc.MemorySwap
 		m.Swap = &swap
 	}
 	if hc.MemoryReservation > 0 {
@@ -113,24 +79,16 @@ func memoryLimits(hc container.Resources, host Host) (*specs.LinuxMemory, []stri
 		m.Reservation = &reservation
 	}
 	if hc.MemorySwappiness != nil && *hc.MemorySwappiness >= 0 {
-		if host.CgroupV2 {
-			warnings = append(warnings, "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.")
-		} else {
-			swappiness := uint64(*hc.MemorySwappiness)
-			m.Swappiness = &swappiness
-		}
+		swappiness := uint64(*hc.MemorySwappiness)
+		m.Swappiness = &swappiness
 	}
 	if hc.OomKillDisable != nil && *hc.OomKillDisable {
-		if host.CgroupV2 {
-			warnings = append(warnings, "Your kernel does not support OomKillDisable. OomKillDisable discarded.")
-		} else {
-			m.DisableOOMKiller = hc.OomKillDisable
-		}
+		m.DisableOOMKiller = hc.OomKillDisable
 	}
 	if *m == (specs.LinuxMemory{}) {
-		return nil, warnings, nil
+		return nil
 	}
-	return m, warnings, nil
+	return m
 }
 
 func blockIO(hc container.Resources) *specs.LinuxBlockIO {

@@ -12,6 +12,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/nerd-cli/nerd/pkg/cgroup"
 )
 
 // Host are the facts of a machine that a specification depends on.
@@ -20,8 +22,10 @@ type Host struct {
 	SystemdCgroup bool     // cgroups are made by systemd
 	Capabilities  []string // the bounding set, as CAP_X
 	AppArmor      bool
+	SELinux       bool
 	Seccomp       bool
 	SwapLimit     bool // the kernel can limit swap
+	Cgroup        cgroup.Features
 	Hugetlb       bool
 	// Devices lists the device at a path, or those below a folder.
 	Devices func(path string) ([]specs.LinuxDevice, error)
@@ -41,6 +45,7 @@ type Namespaces struct {
 	Network     string
 	HostNetwork bool
 	PID, IPC    string
+	Shm         string // folder of the host that is bound to /dev/shm; empty: a tmpfs
 }
 
 // Input is all that a specification is made of.
@@ -82,7 +87,7 @@ func Generate(in Input) (*specs.Spec, []string, error) {
 	s.Mounts = mounts(in)
 	masks(s, in)
 	var warnings []string
-	for _, step := range []func(*specs.Spec, Input, *[]string) error{capabilities, security, resources, devices, rlimits} {
+	for _, step := range []func(*specs.Spec, Input, *[]string) error{checkSysctls, capabilities, security, resources, devices, rlimits} {
 		if err := step(s, in, &warnings); err != nil {
 			return nil, nil, err
 		}
@@ -159,6 +164,24 @@ func sysctls(in Input) map[string]string {
 	}
 	maps.Copy(out, in.HostConfig.Sysctls)
 	return out
+}
+
+// checkSysctls refuses what would change the host: a parameter of a namespace that
+// the container shares with it.
+func checkSysctls(_ *specs.Spec, in Input, _ *[]string) error {
+	for _, name := range slices.Sorted(maps.Keys(in.HostConfig.Sysctls)) {
+		ipc := strings.HasPrefix(name, "fs.mqueue.") || strings.HasPrefix(name, "kernel.msg") || strings.HasPrefix(name, "kernel.sem") ||
+			strings.HasPrefix(name, "kernel.shm")
+		switch {
+		case strings.HasPrefix(name, "net.") && in.Namespaces.HostNetwork:
+			return invalid("sysctl '%s' not allowed in host network namespace", name)
+		case ipc && in.HostConfig.IpcMode.IsHost():
+			return invalid("sysctl '%s' not allowed in the host's IPC namespace", name)
+		case !ipc && !strings.HasPrefix(name, "net."):
+			return invalid("sysctl '%s' is not allowed", name)
+		}
+	}
+	return nil
 }
 
 func namespaces(in Input) []specs.LinuxNamespace {

@@ -1,0 +1,105 @@
+// Package cgroup reads the kernel's control groups, version 1 and version 2: what
+// they can limit here, which groups a process is in, and what a group uses. It
+// changes nothing.
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Root is where every distribution mounts the control groups.
+const Root = "/sys/fs/cgroup"
+
+// Features says what the control groups of a machine can limit.
+type Features struct {
+	V2 bool
+
+	Memory, Swap, MemoryReservation, Swappiness bool
+	KernelMemory, OOMKillDisable                bool
+
+	CPUShares, CPUQuota, CPURealtime bool
+	Cpuset, Pids                     bool
+	CPUs, Mems                       string // those that there are, as a list of the kernel's; empty: not known
+
+	BlkioWeight, BlkioWeightDevice         bool
+	ReadBps, WriteBps, ReadIOps, WriteIOps bool
+}
+
+// Detect looks at the machine; root is where the control groups are mounted.
+func Detect(root string) Features {
+	var st unix.Statfs_t
+	if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+		return detectV2(root)
+	}
+	return detectV1(root)
+}
+
+// detectV1 looks for the files of each controller at its root.
+func detectV1(root string) Features {
+	has := func(name string) bool { return exists(filepath.Join(root, name)) }
+	f := Features{
+		Memory:            has("memory/memory.limit_in_bytes"),
+		Swap:              has("memory/memory.memsw.limit_in_bytes"),
+		MemoryReservation: has("memory/memory.soft_limit_in_bytes"),
+		Swappiness:        has("memory/memory.swappiness"),
+		KernelMemory:      has("memory/memory.kmem.limit_in_bytes"),
+		OOMKillDisable:    has("memory/memory.oom_control"),
+		CPUShares:         has("cpu/cpu.shares"),
+		CPUQuota:          has("cpu/cpu.cfs_quota_us"),
+		CPURealtime:       has("cpu/cpu.rt_runtime_us"),
+		Cpuset:            has("cpuset/cpuset.cpus"),
+		Pids:              has("pids"),
+		ReadBps:           has("blkio/blkio.throttle.read_bps_device"),
+		WriteBps:          has("blkio/blkio.throttle.write_bps_device"),
+		ReadIOps:          has("blkio/blkio.throttle.read_iops_device"),
+		WriteIOps:         has("blkio/blkio.throttle.write_iops_device"),
+		CPUs:              firstLine(filepath.Join(root, "cpuset/cpuset.cpus")),
+		Mems:              firstLine(filepath.Join(root, "cpuset/cpuset.mems")),
+	}
+	// BFQ's weights are not at the root.
+	f.BlkioWeight = has("blkio/blkio.weight") || anyChild(root, "blkio/*/blkio.bfq.weight")
+	f.BlkioWeightDevice = has("blkio/blkio.weight_device") || anyChild(root, "blkio/*/blkio.bfq.weight_device")
+	return f
+}
+
+// detectV2 reads which controllers there are. What version 2 has dropped stays
+// false: swappiness, kernel memory, the OOM killer's switch and real time.
+func detectV2(root string) Features {
+	have := map[string]bool{}
+	for _, name := range strings.Fields(firstLine(filepath.Join(root, "cgroup.controllers"))) {
+		have[name] = true
+	}
+	return Features{
+		V2: true, Memory: have["memory"], MemoryReservation: have["memory"],
+		// The root group has no limits, so any group below it is asked.
+		Swap:      have["memory"] && anyChild(root, "*/memory.swap.max"),
+		CPUShares: have["cpu"], CPUQuota: have["cpu"], Cpuset: have["cpuset"], Pids: have["pids"],
+		CPUs:        firstLine(filepath.Join(root, "cpuset.cpus.effective")),
+		Mems:        firstLine(filepath.Join(root, "cpuset.mems.effective")),
+		BlkioWeight: have["io"] && (anyChild(root, "*/io.weight") || anyChild(root, "*/io.bfq.weight")), BlkioWeightDevice: have["io"] && anyChild(root, "*/io.bfq.weight"),
+		ReadBps: have["io"], WriteBps: have["io"], ReadIOps: have["io"], WriteIOps: have["io"],
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func anyChild(root, pattern string) bool {
+	found, err := filepath.Glob(filepath.Join(root, pattern))
+	return err == nil && len(found) > 0
+}
+
+func firstLine(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	return strings.TrimSpace(line)
+}
