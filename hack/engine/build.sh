@@ -30,13 +30,12 @@ version() {
 	sed -n "s|^[[:space:]]*\(require \)\{0,1\}$2 \(v[^ ]*\).*|\2|p" "$here/$1/go.mod" | head -n 1
 }
 
-# build DIR CGO TAGS VARIABLES OUT PACKAGE... builds packages of the module DIR;
-# VARIABLES are -X settings for the linker.
+# build DIR CGO TAGS LDFLAGS OUT PACKAGE... builds packages of the module DIR.
 build() {
-	dir=$1 cgo=$2 tags=$3 vars=$4 out=$5
+	dir=$1 cgo=$2 tags=$3 ldflags=$4 out=$5
 	shift 5
 	echo "engine: building $dir" >&2
-	(cd "$here/$dir" && CGO_ENABLED=$cgo nice -n 5 go build -tags "$tags" -ldflags "-s -w $vars" -o "$stage.new/$out/" "$@")
+	(cd "$here/$dir" && CGO_ENABLED=$cgo nice -n 5 go build -tags "$tags" -ldflags "-s -w $ldflags" -o "$stage.new/$out/" "$@")
 }
 
 build_all() {
@@ -47,7 +46,9 @@ build_all() {
 	bk=github.com/moby/buildkit
 	v=$(version containerd $ctrd)
 	build containerd 0 "" "-X $ctrd/version.Version=$v" bin . $ctrd/cmd/containerd-shim-runc-v2 $ctrd/cmd/ctr
-	build runc 1 seccomp "" bin github.com/opencontainers/runc
+	# Linked statically: runc starts twice for each start and each exec, and the
+	# dynamic linker takes a tenth of the time of both.
+	build runc 1 "seccomp netgo osusergo" "-linkmode external -extldflags -static" bin github.com/opencontainers/runc
 	v=$(version cni $cni)
 	build cni 0 "" "-X $cni/pkg/utils/buildversion.BuildVersion=$v" cni tool
 	v=$(version buildkit $bk)
