@@ -21,6 +21,7 @@ const module = "github.com/nerd-cli/nerd/"
 var layers = map[string][]string{
 	"cmd/nerd":         {"pkg/cli", "pkg/cli/iostreams"},
 	"cmd/nerd-monitor": {"pkg/monitor/wire"}, // beside every container: it stays tiny
+	"cmd/nerd-logger":  {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
 		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
@@ -28,7 +29,7 @@ var layers = map[string][]string{
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/cgroup", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/cgroup", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":    {"pkg/cgroup"},  // pure
 	"pkg/container/limits":  {"pkg/cgroup"},  // pure
@@ -40,6 +41,8 @@ var layers = map[string][]string{
 	"pkg/monitor":           {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
 	"pkg/monitor/wire":      {},
 	"pkg/logs":              {"pkg/state", "pkg/errs"},
+	"pkg/logs/driver":       {}, // pure
+	"pkg/logs/send":         {"pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/engine":            {"pkg/state", "pkg/errs"},
 	"pkg/ctrd":              {"pkg/errs"},
 	"pkg/ctrd/ctrdtest":     {"pkg/ctrd"},
