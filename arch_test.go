@@ -31,8 +31,8 @@ var layers = map[string][]string{
 	"pkg/container": {
 		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/cgroup", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
-	"pkg/container/spec":    {"pkg/cgroup"},  // pure
-	"pkg/container/limits":  {"pkg/cgroup"},  // pure
+	"pkg/container/spec":    {"pkg/cgroup"}, // pure
+	"pkg/container/limits":  {"pkg/cgroup"}, // pure
 	"pkg/cgroup":            {},
 	"pkg/container/inspect": {"pkg/netutil"}, // pure; for the type of a published port
 	"pkg/image":             {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
