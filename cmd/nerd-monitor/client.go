@@ -27,6 +27,7 @@ type client struct {
 	ackDue   bool // has sent stdin
 	gone     bool // hung up
 	sentExit bool
+	health   bool // waits for HealthAck
 }
 
 const (
@@ -163,6 +164,11 @@ func (m *monitor) handle(c *client, kind byte, b []byte) bool {
 		m.leave(c)
 	case wire.Cancel:
 		m.cancelled = true
+	case wire.Health:
+		if len(b) != 8 {
+			return false
+		}
+		m.setHealth(c, wire.Uint64(b))
 	default:
 		return false
 	}

@@ -19,6 +19,7 @@ type config struct {
 	ports     int    // number of inherited port sockets
 	fifos     int    // number of inherited FIFOs (keep)
 	nonce     uint64 // of the journal that the keeper left behind (keep)
+	health    int64  // milliseconds from the start to the first health check; 0: there are none
 	helper    []string
 }
 
@@ -80,6 +81,8 @@ func (c *config) set(key, value string) bool {
 		c.ports, err = strconv.Atoi(value)
 	case "fifos":
 		c.fifos, err = strconv.Atoi(value)
+	case "health":
+		c.health, err = strconv.ParseInt(value, 10, 64)
 	case "nonce":
 		c.nonce, err = strconv.ParseUint(value, 10, 64)
 	default:

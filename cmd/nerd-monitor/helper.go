@@ -46,23 +46,29 @@ func (m *monitor) runHelper(verb string) {
 		m.helperFailed()
 		return
 	}
-	m.helper.pid, m.helper.out, m.helper.pidfd = pid, pipe[0], -1
-	if fd, errno := pidfdOpen(pid); errno == 0 {
-		setCloexec(fd)
-		m.helper.pidfd = fd
-		m.watch(fd, syscall.EPOLLIN)
+	m.helper.pid, m.helper.out, m.helper.pidfd = pid, pipe[0], m.watchProcess(pid)
+}
+
+// watchProcess has the end of a child reported. It returns -1 if it cannot.
+func (m *monitor) watchProcess(pid int) int {
+	fd, errno := pidfdOpen(pid)
+	if errno != 0 {
+		return -1
 	}
+	setCloexec(fd)
+	m.watch(fd, syscall.EPOLLIN)
+	return fd
 }
 
 // spawnHelper starts the helper in a session of its own. What it says on stderr
 // is kept in a file of the container's folder, except by the last one, which
-// nobody would remove.
+// nobody would remove, and by health checks, of which there is no end.
 func (m *monitor) spawnHelper(verb string, stdout int) int {
 	if len(m.c.helper) == 0 {
 		return 0
 	}
 	stderr := 2
-	if verb != wire.HelperRestart {
+	if verb != wire.HelperRestart && verb != wire.HelperHealth {
 		fd, err := syscall.Open(m.path(wire.HelperLog), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_APPEND|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o600)
 		if err == nil {
 			stderr = fd
@@ -129,19 +135,27 @@ func (m *monitor) reapHelper() {
 	}
 }
 
+// delaySaid is the number of milliseconds in what a helper has said, which is a
+// word and the number. 0: it has not said it.
+func delaySaid(said []byte, word string) int64 {
+	if len(said) <= len(word) || string(said[:len(word)]) != word {
+		return 0
+	}
+	end := len(word)
+	for end < len(said) && said[end] >= '0' && said[end] <= '9' {
+		end++
+	}
+	delay, _ := strconv.ParseInt(string(said[len(word):end]), 10, 64)
+	return min(max(delay, 0), maxDelay)
+}
+
+// maxDelay is the longest time that a helper can ask for, in milliseconds.
+const maxDelay = 1e12
+
 // sleep waits with a restart as long as the helper has said: "restart MS".
 func (m *monitor) sleep(said []byte) {
-	const word = "restart "
-	delay := int64(0)
-	if len(said) > len(word) && string(said[:len(word)]) == word {
-		end := len(word)
-		for end < len(said) && said[end] >= '0' && said[end] <= '9' {
-			end++
-		}
-		delay, _ = strconv.ParseInt(string(said[len(word):end]), 10, 64)
-	}
 	m.clock = now(clockMonotonic)
-	m.helper.at = m.clock + min(max(delay, 0), 1e9)*millisecond
+	m.helper.at = m.clock + delaySaid(said, "restart ")*millisecond
 	m.state = sleeping
 	if !m.relock() {
 		m.state = ending // somebody has started the container already

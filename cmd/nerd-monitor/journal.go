@@ -42,6 +42,7 @@ type header struct {
 	stdinSent      int64  // file offset up to which the container has been given stdin
 	started        int64  // monotonic time at which a monitor last took over
 	crashes        uint64 // quick deaths in a row
+	healthAt       int64  // monotonic time of the next health check; 0: none is due
 }
 
 // streamHeader is how far a stream has been read. Two words take turns as the

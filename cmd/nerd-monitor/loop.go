@@ -54,6 +54,9 @@ func (m *monitor) timeout(busy bool) int {
 	if m.lost.until != 0 {
 		next = min(next, m.lost.until)
 	}
+	if at := m.healthDue(); at != 0 {
+		next = min(next, at)
+	}
 	switch m.state {
 	case running:
 		if m.j.pid == 0 && len(m.clients) == 0 && m.lost.until == 0 {
@@ -114,6 +117,10 @@ func (m *monitor) dispatchOther(fd int, events uint32) {
 	}
 	if m.helper.pid != 0 && fd == m.helper.pidfd {
 		m.reapHelper()
+		return
+	}
+	if m.health.pid != 0 && fd == m.health.pidfd {
+		m.reapHealth()
 		return
 	}
 	if m.keeper.pid != 0 && fd == m.keeper.pidfd {

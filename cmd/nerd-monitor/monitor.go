@@ -55,6 +55,7 @@ type monitor struct {
 	spare   []*client
 	lost    lost
 	helper  helper
+	health  health
 	keeper  keeper
 
 	state     int
@@ -211,6 +212,7 @@ func (m *monitor) watchPID() {
 	m.pidfd = fd
 	m.watch(fd, syscall.EPOLLIN)
 	m.watchOOM(pid)
+	m.planHealth()
 }
 
 // containerGone follows the end of the container's process.
@@ -223,6 +225,7 @@ func (m *monitor) containerGone() {
 		return
 	}
 	m.readOOM()
+	m.endHealth()
 	m.state = draining
 	m.clock = now(clockMonotonic)
 	m.goneAt = m.clock
@@ -258,6 +261,7 @@ func (m *monitor) advance() {
 		m.retryAt = 0
 		m.ready = [2]bool{true, !m.c.tty}
 	}
+	m.tendHealth()
 	switch m.state {
 	case running:
 		if m.j.pid == 0 && m.abandoned() {
@@ -303,6 +307,7 @@ func (m *monitor) setExited() {
 // afterExit runs the helper, unless an owner wants to see to the exit itself.
 func (m *monitor) afterExit() {
 	switch {
+	case m.health.pid != 0: // its check ends with the container
 	case m.j.doneFlags == 0 && m.j.owners > 0:
 	case m.helper.pid != 0: // it still closes stdin
 	case m.j.doneFlags == 0:

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
@@ -45,9 +46,11 @@ type Config struct {
 	//	internal cleanup ID      the owner has recorded the exit and left the rest (Done)
 	//	internal restart ID      start the container again
 	//	internal close-stdin ID  close containerd's end of stdin: its client is gone
+	//	internal health ID       check the container's health
 	// One that fails is tried again, six times within half a minute. "exited" and
 	// "cleanup" may end with status 75 and "restart MS" on stdout: then the
-	// monitor runs "internal restart ID" MS milliseconds later and ends.
+	// monitor runs "internal restart ID" MS milliseconds later and ends. "health"
+	// prints "next MS": when the next check is due. It is not tried again.
 	Helper []string
 	// Env is the environment of the helper, nothing else is passed on.
 	Env []string
@@ -56,6 +59,9 @@ type Config struct {
 	Ports []*os.File
 	// PID is the container's process if it runs already (Respawn), else 0.
 	PID int
+	// Health is the time from the start of the container to its first health
+	// check; 0: it has none.
+	Health time.Duration
 }
 
 // Paths below Config.Dir.

@@ -41,6 +41,7 @@ type Client struct {
 	ready    chan struct{} // a Ready frame has come
 	started  chan struct{} // Started has been acknowledged
 	shut     chan bool     // StdinClosed has come
+	health   chan struct{} // HealthAck has come
 	exited   chan struct{} // closed: the container has exited
 	broken   chan struct{} // closed: err is set and nothing more will come
 	err      error
@@ -57,6 +58,7 @@ func newClient(ctx context.Context, dir string, conn *net.UnixConn) *Client {
 		ready:   make(chan struct{}, 1),
 		started: make(chan struct{}, 1),
 		shut:    make(chan bool, 1),
+		health:  make(chan struct{}, 1),
 		exited:  make(chan struct{}),
 		broken:  make(chan struct{}),
 		outErr:  make(chan error, 1),

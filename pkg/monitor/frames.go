@@ -96,6 +96,8 @@ func (c *Client) handle(kind byte, payload []byte) error {
 		c.pid = 0
 		c.mu.Unlock()
 		notify(c.started, struct{}{})
+	case wire.HealthAck:
+		notify(c.health, struct{}{})
 	case wire.Exited:
 		c.stdin.closed()
 		select {

@@ -93,6 +93,9 @@ func (cfg Config) args() ([]string, error) {
 		"pid=" + strconv.Itoa(cfg.PID),
 		"ports=" + strconv.Itoa(len(cfg.Ports)),
 	}
+	if cfg.Health > 0 {
+		args = append(args, "health="+strconv.FormatInt(milliseconds(cfg.Health), 10))
+	}
 	if len(cfg.Attrs) > 0 {
 		attrs, err := json.Marshal(cfg.Attrs)
 		if err != nil {

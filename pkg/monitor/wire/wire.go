@@ -28,7 +28,14 @@ const (
 	Done = 5
 	// Cancel ends a monitor that waits to restart its container.
 	Cancel = 6
+	// Health stops the health checks, or lets them begin again: a little-endian
+	// uint64 says in how many milliseconds, HealthOff never. HealthAck is the
+	// answer, sent when no check runs.
+	Health = 7
 )
+
+// HealthOff in a Health frame stops the checks.
+const HealthOff = ^uint64(0)
 
 // Frames from the monitor to the client.
 const (
@@ -51,6 +58,8 @@ const (
 	// Failed says why the monitor could not start: an errno, as a little-endian
 	// uint32, and a line of text. EBUSY: another one serves the container.
 	Failed = 23
+	// HealthAck answers Health.
+	HealthAck = 24
 )
 
 // Flags of Hello.
@@ -88,6 +97,7 @@ const (
 	HelperCleanup = "cleanup"
 	HelperRestart = "restart"
 	HelperStdin   = "close-stdin"
+	HelperHealth  = "health"
 )
 
 // Names of a monitor's files in its folder.
