@@ -88,7 +88,7 @@ func view(c *Container) inspect.Container {
 		Platform: c.Platform, Driver: c.Driver, Config: c.Config, HostConfig: c.HostConfig, Mounts: c.Mounts, AppArmor: c.AppArmor,
 		AskedNetworks: c.Networks, Networks: st.Networks, Ports: st.Ports,
 		State: state, PID: runningPID(c), ExitCode: exit, OOMKilled: st.OOMKilled, Error: st.Error,
-		StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, RestartCount: st.RestartCount,
+		StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, RestartCount: st.RestartCount, Health: c.health(),
 	}
 }
 
@@ -108,7 +108,7 @@ type filter struct {
 }
 
 // filterKeys are the keys that List knows.
-var filterKeys = []string{"id", "name", "label", "status", "exited", "ancestor", "before", "since", "volume", "network", "publish", "expose"}
+var filterKeys = []string{"id", "name", "label", "status", "exited", "ancestor", "before", "since", "volume", "network", "publish", "expose", "health"}
 
 func newFilter(keys map[string][]string, all []*Container) (*filter, error) {
 	f := &filter{keys: keys, hasStatus: len(keys["status"]) > 0 || len(keys["exited"]) > 0}
@@ -139,6 +139,10 @@ func checkFilterValue(key, value string) error {
 	case "exited":
 		if _, err := strconv.Atoi(value); err != nil {
 			return errorf(errdefs.ErrInvalidArgument, "invalid filter 'exited=%s'", value)
+		}
+	case "health":
+		if container.ValidateHealthStatus(container.HealthStatus(value)) != nil {
+			return errorf(errdefs.ErrInvalidArgument, "unrecognized filter value for health: %s", value)
 		}
 	}
 	return nil
@@ -203,6 +207,8 @@ func matchOne(c *Container, key, v string) bool {
 		return string(c.HostConfig.NetworkMode) == v || slices.Contains(slices.Collect(maps.Keys(c.Status.Networks)), v)
 	case "publish", "expose":
 		return portMatches(c, key, v)
+	case "health":
+		return string(inspect.HealthOf(view(c)).Status) == v
 	}
 	return false
 }

@@ -46,6 +46,7 @@ type Record struct {
 	Networks   map[string]*network.EndpointSettings // as asked for
 	Mounts     []container.MountPoint
 	AppArmor   string   `json:",omitempty"`
+	FilesOf    string   `json:",omitempty"` // id of the container whose hosts, hostname and resolv.conf it shares
 	Warnings   []string `json:",omitempty"`
 }
 
@@ -69,6 +70,7 @@ type Status struct {
 type Container struct {
 	Record
 	Status      Status
+	Health      *container.Health // nil: it was never started with a health check
 	SnapshotKey string
 	Foreign     bool   // not made by nerd: only what containerd knows is filled in
 	oci         []byte // the OCI specification, as JSON
@@ -102,6 +104,11 @@ func decode(c containers.Container) (*Container, error) {
 	if st, ok := c.Extensions[extStatus]; ok {
 		if err := json.Unmarshal(st.GetValue(), &out.Status); err != nil {
 			return nil, fmt.Errorf("container %s: its status cannot be read: %w", short(c.ID), err)
+		}
+	}
+	if h, ok := c.Extensions[extHealth]; ok {
+		if err := json.Unmarshal(h.GetValue(), &out.Health); err != nil {
+			return nil, fmt.Errorf("container %s: its health cannot be read: %w", short(c.ID), err)
 		}
 	}
 	return out, nil

@@ -17,6 +17,7 @@ func (s *Service) monitorConfig(c *Container, ports []*os.File) monitor.Config {
 	cfg := monitor.Config{
 		Binary: s.cfg.Monitor, ID: c.ID, Dir: s.cfg.Layout.ContainerRun(c.ID), TTY: c.Config.Tty,
 		OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce, Helper: s.cfg.Helper, Env: s.cfg.HelperEnv, Ports: ports, MaxFile: 1,
+		Health: c.nextCheck(),
 	}
 	logOptions(c.HostConfig.LogConfig, s.cfg.Layout.LogFile(c.ID), &cfg)
 	return cfg

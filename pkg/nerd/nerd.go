@@ -204,7 +204,7 @@ const exitRestart = 75
 // IsInternal tells whether args are a call of nerd-monitor.
 func IsInternal(args []string) bool { return len(args) == 3 && args[0] == "internal" }
 
-// Internal does what nerd-monitor asks for: "internal exited|cleanup|close-stdin|restart ID".
+// Internal does what nerd-monitor asks for: "internal exited|cleanup|close-stdin|restart|health ID".
 // It returns the exit status of the program, and what to print on stdout.
 func (c *Client) Internal(ctx context.Context, verb, id string) (status int, stdout string, err error) {
 	switch verb {
@@ -223,6 +223,12 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 		return 0, "", c.Containers.CloseStdin(ctx, id)
 	case "restart":
 		return 0, "", c.Containers.RestartExited(ctx, id)
+	case "health":
+		next, err := c.Containers.CheckHealth(ctx, id)
+		if err != nil {
+			return 1, "", err
+		}
+		return 0, fmt.Sprintf("next %d\n", next.Milliseconds()), nil
 	}
 	return 1, "", errors.New("unknown internal verb " + verb)
 }

@@ -11,13 +11,6 @@ func containerEntries() []Entry {
 		{Commands: making, Flag: "link", Kind: Refused, Why: "Not there yet.", Instead: "publish a port with --publish"},
 		{Commands: making, Flag: "gpus", Kind: Refused, Why: "Not there yet.", Instead: "give the device files with --device"},
 		{Commands: making, Flag: "storage-opt", Kind: Refused, Why: "Not there yet.", Instead: "limit the file system that holds the data root"},
-		{Commands: making, Flag: "init", Kind: Refused, Why: "Not there yet.", Instead: "use an image that has an init, such as tini, as its entry point"},
-		{Commands: making, Flag: "health-cmd", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
-		{Commands: making, Flag: "health-interval", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
-		{Commands: making, Flag: "health-timeout", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
-		{Commands: making, Flag: "health-start-period", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
-		{Commands: making, Flag: "health-start-interval", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
-		{Commands: making, Flag: "health-retries", Kind: Refused, Why: "Not there yet.", Instead: "check the container from outside"},
 		{
 			Commands: making, Flag: "use-api-socket", Kind: Refused,
 			Why: "It gives the container Docker's API socket. nerd has no daemon and so no such socket.", Instead: "nerd has no API socket",

@@ -28,7 +28,7 @@ func (c *ContainerFlags) Options(fs *pflag.FlagSet, image string, command []stri
 		c.Config.Cmd = command
 	}
 	for _, step := range []func(*pflag.FlagSet) error{
-		c.process, c.metadata, c.files, c.ports, c.namespaces, c.security, c.resources, c.restartPolicy,
+		c.process, c.health, c.metadata, c.files, c.ports, c.namespaces, c.security, c.resources, c.restartPolicy,
 	} {
 		if err := step(fs); err != nil {
 			return out, err
@@ -84,11 +84,11 @@ func (c *ContainerFlags) process(fs *pflag.FlagSet) error {
 	if fs.Changed("entrypoint") {
 		c.Config.Entrypoint = []string{c.entrypoint} // an empty one clears the image's
 	}
+	if fs.Changed("init") {
+		c.Host.Init = &c.init
+	}
 	if fs.Changed("stop-timeout") {
 		c.Config.StopTimeout = &c.stopTimeout
-	}
-	if c.noHealthcheck {
-		c.Config.Healthcheck = &apicontainer.HealthConfig{Test: []string{"NONE"}}
 	}
 	env, err := opts.ReadKVEnvStrings(c.envFiles, c.env)
 	if err != nil {

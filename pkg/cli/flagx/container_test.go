@@ -278,9 +278,8 @@ func TestOptionsErrors(t *testing.T) {
 // A flag that nothing acts upon is an error, never forgotten.
 func TestUnsupportedFlags(t *testing.T) {
 	for _, args := range []string{
-		"--volumes-from x", "--volume-driver x", "--link x", "--gpus all", "--storage-opt size=1", "--init", "--use-api-socket",
-		"--health-cmd x", "--health-interval 1s", "--health-timeout 1s", "--health-start-period 1s", "--health-start-interval 1s",
-		"--health-retries 1", "--cpu-count 1", "--cpu-percent 1", "--io-maxbandwidth 1", "--io-maxiops 1", "-v vol:/x", "-v /anon",
+		"--volumes-from x", "--volume-driver x", "--link x", "--gpus all", "--storage-opt size=1", "--use-api-socket",
+		"--cpu-count 1", "--cpu-percent 1", "--io-maxbandwidth 1", "--io-maxiops 1", "-v vol:/x", "-v /anon",
 	} {
 		_, err := parse(t, append(strings.Fields(args), "image")...)
 		if !errdefs.IsNotImplemented(err) || strings.Contains(err.Error(), "\n") {

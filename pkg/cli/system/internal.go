@@ -31,6 +31,7 @@ func NewCmdInternal(f *factory.Factory) *cobra.Command {
 		{"cleanup", "Release what an ended container held"},
 		{"close-stdin", "Close the standard input of a container"},
 		{"restart", "Start a container again as its policy says"},
+		{"health", "Check the health of a container"},
 	} {
 		cmd.AddCommand(newInternal(f, v.verb, v.short, nil))
 	}

@@ -46,6 +46,7 @@ type Container struct {
 	StartedAt    time.Time
 	FinishedAt   time.Time
 	RestartCount int
+	Health       *container.Health // nil: it has no health check, or was never started
 }
 
 // Files are the paths that inspect shows.
@@ -58,6 +59,8 @@ func Summary(c Container, now time.Time) container.Summary {
 		Created: c.Created.Unix(), Ports: Ports(c), Labels: c.Config.Labels, State: c.State, Status: StatusText(c, now),
 		Mounts: c.Mounts, NetworkSettings: &container.NetworkSettingsSummary{Networks: networks(c)},
 	}
+	health := HealthOf(c)
+	s.Health = &health
 	s.HostConfig.NetworkMode = string(c.HostConfig.NetworkMode)
 	s.HostConfig.Annotations = c.HostConfig.Annotations
 	return s
@@ -78,7 +81,7 @@ func command(c Container) string {
 func StatusText(c Container, now time.Time) string {
 	switch c.State {
 	case container.StateRunning:
-		return "Up " + units.HumanDuration(now.Sub(c.StartedAt))
+		return "Up " + units.HumanDuration(now.Sub(c.StartedAt)) + healthText(c)
 	case container.StatePaused:
 		return "Up " + units.HumanDuration(now.Sub(c.StartedAt)) + " (Paused)"
 	case container.StateRestarting:
@@ -92,6 +95,26 @@ func StatusText(c Container, now time.Time) string {
 		return "Dead"
 	}
 	return "Created"
+}
+
+// healthText is what the STATUS column says of a running container's health.
+func healthText(c Container) string {
+	switch h := HealthOf(c); h.Status {
+	case container.NoHealthcheck:
+		return ""
+	case container.Starting:
+		return " (health: starting)"
+	default:
+		return " (" + string(h.Status) + ")"
+	}
+}
+
+// HealthOf is a container's health without the results of the checks.
+func HealthOf(c Container) container.HealthSummary {
+	if c.Health == nil {
+		return container.HealthSummary{Status: container.NoHealthcheck}
+	}
+	return container.HealthSummary{Status: c.Health.Status, FailingStreak: c.Health.FailingStreak}
 }
 
 // Ports lists published and exposed ports, published ones once for each address
@@ -156,8 +179,12 @@ func Response(c Container, f Files) container.InspectResponse {
 
 func stateOf(c Container) *container.State {
 	paused, restarting := c.State == container.StatePaused, c.State == container.StateRestarting
+	h := c.Health
+	if h != nil && h.Log == nil { // an empty list, not null
+		h = &container.Health{Status: h.Status, FailingStreak: h.FailingStreak, Log: []*container.HealthcheckResult{}}
+	}
 	return &container.State{
-		Status: c.State, Running: c.State == container.StateRunning || paused || restarting, Paused: paused, Restarting: restarting,
+		Health: h, Status: c.State, Running: c.State == container.StateRunning || paused || restarting, Paused: paused, Restarting: restarting,
 		OOMKilled: c.OOMKilled, Dead: c.State == container.StateDead, Pid: c.PID, ExitCode: c.ExitCode, Error: c.Error,
 		StartedAt: c.StartedAt.UTC().Format(time.RFC3339Nano), FinishedAt: c.FinishedAt.UTC().Format(time.RFC3339Nano),
 	}
