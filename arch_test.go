@@ -23,36 +23,39 @@ var layers = map[string][]string{
 	"cmd/nerd-monitor": {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-logger":  {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/nerd": {
-		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/cgroup", "pkg/image", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/cgroup", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
-	"pkg/container/spec":    {"pkg/cgroup"}, // pure
-	"pkg/container/limits":  {"pkg/cgroup"}, // pure
-	"pkg/cgroup":            {},
-	"pkg/container/inspect": {"pkg/netutil"}, // pure; for the type of a published port
-	"pkg/image":             {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
-	"pkg/registry":          {"pkg/errs", "pkg/state"},
-	"pkg/netutil":           {"pkg/event", "pkg/state", "pkg/errs"},
-	"pkg/monitor":           {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
-	"pkg/monitor/wire":      {},
-	"pkg/logs":              {"pkg/state", "pkg/errs"},
-	"pkg/logs/driver":       {}, // pure
-	"pkg/logs/send":         {"pkg/logs/driver", "pkg/monitor/wire"},
-	"pkg/engine":            {"pkg/state", "pkg/errs"},
-	"pkg/ctrd":              {"pkg/errs"},
-	"pkg/ctrd/ctrdtest":     {"pkg/ctrd"},
-	"pkg/config":            {"pkg/state", "pkg/errs"},
-	"pkg/state":             {},
-	"pkg/errs":              {},
-	"pkg/event":             {},
-	"pkg/health":            {}, // pure
-	"hack/...":              {"hack/...", "test/..."},
-	"test/...":              {"test/..."},
+	"pkg/container/spec":       {"pkg/cgroup"}, // pure
+	"pkg/container/limits":     {"pkg/cgroup"}, // pure
+	"pkg/cgroup":               {},
+	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
+	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
+	"pkg/image":                {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/volume":               {"pkg/volume/copyup", "pkg/event", "pkg/state", "pkg/errs"},
+	"pkg/volume/copyup":        {},
+	"pkg/registry":             {"pkg/errs", "pkg/state"},
+	"pkg/netutil":              {"pkg/event", "pkg/state", "pkg/errs"},
+	"pkg/monitor":              {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
+	"pkg/monitor/wire":         {},
+	"pkg/logs":                 {"pkg/state", "pkg/errs"},
+	"pkg/logs/driver":          {}, // pure
+	"pkg/logs/send":            {"pkg/logs/driver", "pkg/monitor/wire"},
+	"pkg/engine":               {"pkg/state", "pkg/errs"},
+	"pkg/ctrd":                 {"pkg/errs"},
+	"pkg/ctrd/ctrdtest":        {"pkg/ctrd"},
+	"pkg/config":               {"pkg/state", "pkg/errs"},
+	"pkg/state":                {},
+	"pkg/errs":                 {},
+	"pkg/event":                {},
+	"pkg/health":               {}, // pure
+	"hack/...":                 {"hack/...", "test/..."},
+	"test/...":                 {"test/..."},
 }
 
 // testsMay says what the tests of a package import beyond that.
