@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/typeurl/v2"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -40,17 +41,17 @@ func (s *Service) Create(ctx context.Context, opts CreateOptions) (CreateResult,
 	if _, err = s.make(ctx, p, &u); err != nil {
 		return CreateResult{}, err
 	}
+	s.emit(ctx, &p.Container, events.ActionCreate)
 	return CreateResult{ID: p.ID, Warnings: p.warnings}, nil
 }
 
 // reserve takes the name, the first thing that exists of a container.
 func (s *Service) reserve(ctx context.Context, p *plan, u *undo) error {
 	u.push(func(context.Context) error { return s.discard(p.ID) })
-	lease, err := s.reserveName(ctx, p.Name, p.ID)
-	if err != nil {
+	if err := s.reserveName(ctx, p.Name, p.ID); err != nil {
 		return err
 	}
-	u.push(func(ctx context.Context) error { return s.dropLease(ctx, lease.ID) })
+	u.push(func(ctx context.Context) error { return s.releaseName(ctx, p.Name, p.ID) })
 	return nil
 }
 
@@ -70,7 +71,7 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err := s.writeFiles(p); err != nil {
 		return nil, err
 	}
-	in, err := s.specInput(p, usr)
+	in, err := s.specInput(ctx, p, usr)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func (s *Service) prepare(ctx context.Context, p *plan) ([]mount.Mount, error) {
 	return sn.Prepare(ctx, p.ID, p.img.ChainID)
 }
 
-func (s *Service) specInput(p *plan, usr spec.User) (spec.Input, error) {
+func (s *Service) specInput(ctx context.Context, p *plan, usr spec.User) (spec.Input, error) {
 	hc := *p.HostConfig
 	var err error
 	if hc.Resources, err = numberedDevices(hc.Resources); err != nil {
@@ -106,6 +107,9 @@ func (s *Service) specInput(p *plan, usr spec.User) (spec.Input, error) {
 	ns := spec.Namespaces{HostNetwork: p.HostConfig.NetworkMode.IsHost()}
 	if wantsSandbox(p.HostConfig.NetworkMode) {
 		ns.Network = s.cfg.Layout.Netns(p.ID)
+	}
+	if ns.Shm, err = s.shmSource(ctx, p.ID, p.HostConfig.IpcMode); err != nil {
+		return spec.Input{}, err
 	}
 	p.AppArmor = s.appArmor(p)
 	return spec.Input{
@@ -118,7 +122,7 @@ func (s *Service) specInput(p *plan, usr spec.User) (spec.Input, error) {
 // where the kernel has AppArmor and the profile is loaded.
 func (s *Service) appArmor(p *plan) string {
 	opts, err := spec.ParseSecurityOpt(p.HostConfig.SecurityOpt)
-	if err != nil || opts.AppArmor != "" {
+	if err != nil || opts.AppArmor != "" && p.host.AppArmor {
 		return opts.AppArmor // Generate reports the error
 	}
 	if !p.host.AppArmor || p.HostConfig.Privileged || ctrd.LoadAppArmorProfile() != nil {
@@ -149,6 +153,7 @@ func (s *Service) publish(ctx context.Context, p *plan, oci *specs.Spec) error {
 	if err != nil {
 		return err
 	}
+	p.oci = data
 	record, err := encode(p.Record)
 	if err != nil {
 		return err
@@ -167,7 +172,7 @@ func (s *Service) publish(ctx context.Context, p *plan, oci *specs.Spec) error {
 	}
 	_, err = s.store.Create(ctx, containers.Container{
 		ID: p.ID, Labels: indexLabels(p.Name, p.Config.Labels), Image: p.img.Name, Runtime: info,
-		Spec:        &anypb.Any{TypeUrl: "types.containerd.io/opencontainers/runtime-spec/1/Spec", Value: data},
+		Spec:        &anypb.Any{TypeUrl: specType, Value: data},
 		Snapshotter: p.Driver, SnapshotKey: p.ID,
 		Extensions: map[string]typeurl.Any{extRecord: record, extStatus: status},
 	})

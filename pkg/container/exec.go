@@ -120,17 +120,26 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 		defer x.close()
 	}
 	if err := x.s.tasks.Exec(ctx, x.c.ID, x.id, p, stdio); err != nil {
-		return Outcome{}, ctrd.StartError(err, x.opts.Cmd[0])
+		return Outcome{}, x.failure(err)
 	}
 	ended := x.wait(ctx)
 	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
 		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
-		return Outcome{}, errors.Join(ctrd.StartError(err, x.opts.Cmd[0]), ignoreNotFound(derr))
+		return Outcome{}, errors.Join(x.failure(err), ignoreNotFound(derr))
 	}
 	if x.opts.Detach {
 		return Outcome{}, nil
 	}
 	return x.follow(ctx, ended)
+}
+
+// failure says why the command could not be started. The runtime has many words
+// for a container that ended meanwhile.
+func (x *execution) failure(err error) error {
+	if !x.c.Status.Process.Alive() {
+		return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", x.c.ID)
+	}
+	return ctrd.StartError(err, x.opts.Cmd[0])
 }
 
 type execResult struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -31,68 +32,103 @@ func leaseID(name string) string {
 
 // reserveName takes a name for the container id. A reservation whose container
 // does not exist and whose maker is gone is stale and is taken over.
-func (s *Service) reserveName(ctx context.Context, name, id string) (leases.Lease, error) {
+func (s *Service) reserveName(ctx context.Context, name, id string) error {
 	self, err := state.Self()
 	if err != nil {
-		return leases.Lease{}, err
+		return err
 	}
 	for range 3 {
-		l, err := s.leases.Create(ctx, leases.WithID(leaseID(name)), leases.WithLabels(map[string]string{
+		_, err := s.leases.Create(ctx, leases.WithID(leaseID(name)), leases.WithLabels(map[string]string{
 			leaseContainer: id, leaseOwner: self.String(), leaseName: name,
 		}))
 		if !errdefs.IsAlreadyExists(err) {
-			if err != nil {
-				return l, unreachable(err)
-			}
-			return l, nil
+			return unreachable(err)
 		}
 		if err := s.freeStaleName(ctx, name); err != nil {
-			return leases.Lease{}, err
+			return err
 		}
 	}
-	return leases.Lease{}, fmt.Errorf("the name %q is being reserved by many at once: try again: %w", name, errdefs.ErrUnavailable)
+	return fmt.Errorf("the name %q is being reserved by many at once: try again: %w", name, errdefs.ErrUnavailable)
 }
 
 // freeStaleName removes the reservation of a name if it is stale, and fails with
 // Docker's words if it is not.
 func (s *Service) freeStaleName(ctx context.Context, name string) error {
-	list, err := s.leases.List(ctx, "id=="+leaseID(name))
+	var remains string
+	err := s.nameLocked(ctx, name, func(l *leases.Lease) error {
+		if l == nil { // given up meanwhile
+			return nil
+		}
+		holder := l.Labels[leaseContainer]
+		c, stale, err := s.staleName(ctx, *l)
+		switch {
+		case err != nil:
+			return err
+		case stale:
+			return s.dropLease(ctx, l.ID)
+		case c != nil && s.abandoned(ctx, c):
+			remains = c.ID
+			return nil
+		}
+		return errorf(errdefs.ErrAlreadyExists,
+			"Conflict. The container name %q is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.",
+			"/"+name, holder)
+	})
+	if err != nil || remains == "" {
+		return err
+	}
+	return ignoreNotFound(s.removeByID(ctx, remains, RemoveOptions{Force: true, Volumes: true}))
+}
+
+// releaseName gives up the reservation that a container has on a name. One that
+// another container has taken over is left alone.
+func (s *Service) releaseName(ctx context.Context, name, id string) error {
+	return s.nameLocked(ctx, name, func(l *leases.Lease) error {
+		if l == nil || l.Labels[leaseContainer] != id {
+			return nil
+		}
+		return s.dropLease(ctx, l.ID)
+	})
+}
+
+// nameLocked shows fn the lease of a name, nil if there is none. Leases are
+// created atomically, but to look at one and then delete it is two steps: everybody
+// who deletes one holds the name's lock, so that what was looked at is what goes.
+func (s *Service) nameLocked(ctx context.Context, name string, fn func(*leases.Lease) error) (err error) {
+	id := leaseID(name)
+	lock, err := state.AcquireLock(ctx, s.cfg.Layout.NameLock(id))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Remove()) }()
+	list, err := s.leases.List(ctx, "id=="+id)
 	if err != nil {
 		return unreachable(err)
 	}
-	for _, l := range list {
-		stale, err := s.staleName(ctx, l)
-		if err != nil {
-			return err
-		}
-		if !stale {
-			return errorf(errdefs.ErrAlreadyExists,
-				"Conflict. The container name %q is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.",
-				"/"+name, l.Labels[leaseContainer])
-		}
-		if err := s.dropLease(ctx, l.ID); err != nil {
-			return err
-		}
+	if len(list) == 0 {
+		return fn(nil)
 	}
-	return nil
+	return fn(&list[0])
 }
 
-// staleName tells whether nobody will ever use the reservation. A container that
-// was to be removed at its end (--rm) and whose maker died before it started is
-// a remain of that maker: it is removed on the way.
-func (s *Service) staleName(ctx context.Context, l leases.Lease) (bool, error) {
+// staleName tells whether nobody will ever use the reservation, and otherwise
+// which container has the name, nil while its maker is at it.
+func (s *Service) staleName(ctx context.Context, l leases.Lease) (*Container, bool, error) {
 	owner, err := state.ParseProcess(l.Labels[leaseOwner])
-	ownerAlive := err == nil && owner.Alive()
+	alive := err == nil && owner.Alive()
 	c, err := s.get(ctx, l.Labels[leaseContainer])
 	switch {
 	case errdefs.IsNotFound(err):
-		return !ownerAlive, nil
+		return nil, !alive, nil
 	case err != nil:
-		return false, err
-	case ownerAlive || !s.abandoned(ctx, c):
-		return false, nil
+		return nil, false, err
+	case c.Name != l.Labels[leaseName]: // by a rename, maybe one that was killed
+		return nil, !alive, nil
 	}
-	return true, s.removeByID(ctx, c.ID, RemoveOptions{Force: true, Volumes: true})
+	if alive {
+		return nil, false, nil
+	}
+	return c, false, nil
 }
 
 func (s *Service) dropLease(ctx context.Context, id string) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 )
 
 // Remove removes a container. With Force a running one is killed first, and the
@@ -20,29 +21,40 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 }
 
 func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions) error {
+	for {
+		started, err := s.tryRemove(ctx, id, opts)
+		if !started {
+			return err
+		}
+	}
+}
+
+// tryRemove removes a container unless another process starts it meanwhile.
+func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) (started bool, err error) {
 	c, err := s.get(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	e := &ending{}
 	if c.Running() {
 		if !opts.Force {
-			return errorf(errdefs.ErrFailedPrecondition,
+			return false, errorf(errdefs.ErrFailedPrecondition,
 				"cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, c.Status.State)
 		}
 		if err := s.markStopped(ctx, id); err != nil {
-			return ignoreNotFound(err)
+			return false, ignoreNotFound(err)
 		}
 		e = s.claim(ctx, c)
 		defer e.close()
 		if err := s.kill(ctx, c); err != nil {
-			return err
+			return false, err
 		}
 		e.drained(ctx) // attached clients and `logs -f` see the last output before the files go away
 	}
 	err = s.locked(ctx, id, func(c *Container) error {
 		if c.Running() {
-			return errorf(errdefs.ErrFailedPrecondition, "cannot remove container %q: it was started again meanwhile", "/"+c.Name)
+			started = true
+			return nil
 		}
 		if c.Status.State == container.StateCreated {
 			s.dismissMonitor(ctx, id)
@@ -50,15 +62,18 @@ func (s *Service) removeByID(ctx context.Context, id string, opts RemoveOptions)
 				return err
 			}
 		}
+		if c.ended() { // what fails here, the removal does again
+			_ = s.recordExit(ctx, c, false)
+		}
 		return errors.Join(s.releasePorts(ctx, c), s.remove(ctx, c))
 	})
-	if err := ignoreNotFound(err); err != nil {
-		return err
+	if err := ignoreNotFound(err); err != nil || started {
+		return started, err
 	}
 	if e.done(true) {
-		return nil
+		return false, nil
 	}
-	return s.cfg.Networks.Detach(ctx, id)
+	return false, s.cfg.Networks.Detach(ctx, id)
 }
 
 // remove takes a container away that does not run: its task, the record (from
@@ -70,10 +85,12 @@ func (s *Service) remove(ctx context.Context, c *Container) error {
 			return err
 		}
 	}
-	if err := s.store.Delete(ctx, c.ID); err != nil && !errdefs.IsNotFound(err) {
+	if err := s.store.Delete(ctx, c.ID); err == nil {
+		s.emit(ctx, c, events.ActionDestroy)
+	} else if !errdefs.IsNotFound(err) {
 		return err
 	}
-	return errors.Join(s.removeSnapshot(ctx, c), s.dropLease(ctx, leaseID(c.Name)), s.discard(c.ID))
+	return errors.Join(s.removeSnapshot(ctx, c), s.releaseName(ctx, c.Name, c.ID), s.discard(c.ID))
 }
 
 func (s *Service) removeSnapshot(ctx context.Context, c *Container) error {
@@ -102,14 +119,15 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 		if c.Name == name {
 			return errorf(errdefs.ErrInvalidArgument, "Renaming a container with the same name as its current name")
 		}
-		if _, err := s.reserveName(ctx, name, c.ID); err != nil {
+		if err := s.reserveName(ctx, name, c.ID); err != nil {
 			return err
 		}
 		old := c.Name
 		c.Name = name
 		if err := s.saveRecord(ctx, c); err != nil {
-			return errors.Join(err, s.dropLease(ctx, leaseID(name)))
+			return errors.Join(err, s.releaseName(ctx, name, c.ID))
 		}
-		return s.dropLease(ctx, leaseID(old))
+		s.emit(ctx, c, events.ActionRename, "oldName", "/"+old)
+		return s.releaseName(ctx, old, c.ID)
 	})
 }

@@ -189,7 +189,7 @@ func (r *repair) names() {
 		if err == nil && c.Name == name {
 			continue
 		}
-		if stale, err := r.s.staleName(r.ctx, l); err == nil && !stale && c == nil {
+		if _, stale, err := r.s.staleName(r.ctx, l); err == nil && !stale {
 			continue
 		}
 		r.mend("name", name, "free", func() error {
@@ -198,7 +198,7 @@ func (r *repair) names() {
 					return err
 				}
 			}
-			return r.s.dropLease(r.ctx, l.ID)
+			return r.s.releaseName(r.ctx, name, id)
 		})
 	}
 }

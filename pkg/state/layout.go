@@ -65,6 +65,10 @@ func (l Layout) Containers() string { return filepath.Join(l.Data, l.Namespace, 
 // ContainersRun is the folder that holds every ContainerRun folder.
 func (l Layout) ContainersRun() string { return filepath.Join(l.Run, l.Namespace, "containers") }
 
+// NameLock is the lock under which a name's reservation is given up. It exists
+// only while it is held.
+func (l Layout) NameLock(key string) string { return filepath.Join(l.Run, l.Namespace, "names", key) }
+
 // LogFile is the json-file log of a container, named as Docker names it.
 func (l Layout) LogFile(id string) string {
 	return filepath.Join(l.Container(id), id+"-json.log")
