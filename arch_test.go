@@ -20,6 +20,7 @@ const module = "github.com/nerd-cli/nerd/"
 // entry that matches a package decides.
 var layers = map[string][]string{
 	"cmd/nerd":         {"pkg/cli", "pkg/cli/iostreams"},
+	"cmd/nerd-init":    {},
 	"cmd/nerd-monitor": {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-logger":  {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
@@ -29,7 +30,7 @@ var layers = map[string][]string{
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/cgroup", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/cgroup", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":       {"pkg/cgroup"}, // pure
 	"pkg/container/limits":     {"pkg/cgroup"}, // pure
@@ -39,6 +40,8 @@ var layers = map[string][]string{
 	"pkg/image":                {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
 	"pkg/volume":               {"pkg/volume/copyup", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/volume/copyup":        {},
+	"pkg/rootfs":               {}, // held descriptors of trees that others change
+	"pkg/archive":              {"pkg/rootfs"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
 	"pkg/netutil":              {"pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/monitor":              {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
