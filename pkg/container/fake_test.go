@@ -104,6 +104,9 @@ type fakeTasks struct {
 	mu      sync.Mutex
 	exits   map[string]ctrd.Exit
 	deleted int
+
+	updates   []*specs.LinuxResources
+	updateErr error
 }
 
 func (f *fakeTasks) Delete(_ context.Context, id, _ string) (ctrd.Exit, error) {
@@ -128,6 +131,13 @@ func (f *fakeTasks) Start(context.Context, string, string) (uint32, error) {
 
 func (f *fakeTasks) Exec(context.Context, string, string, *specs.Process, ctrd.Stdio) error {
 	return errdefs.ErrNotImplemented
+}
+
+func (f *fakeTasks) Update(_ context.Context, _ string, r *specs.LinuxResources) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.updates = append(f.updates, r)
+	return f.updateErr
 }
 
 func (f *fakeTasks) Kill(context.Context, string, string, syscall.Signal, bool) error {

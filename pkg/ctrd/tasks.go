@@ -54,6 +54,8 @@ type Tasks interface {
 	CloseStdin(ctx context.Context, id, execID string) error
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
+	// Update changes the limits of a running container; what r leaves out stays.
+	Update(ctx context.Context, id string, r *specs.LinuxResources) error
 	List(ctx context.Context) ([]string, error)
 }
 
@@ -189,6 +191,17 @@ func (t *tasks) Pause(ctx context.Context, id string) error {
 
 func (t *tasks) Resume(ctx context.Context, id string) error {
 	_, err := t.api.Resume(ctx, &tasksapi.ResumeTaskRequest{ContainerID: id})
+	return errgrpc.ToNative(err)
+}
+
+func (t *tasks) Update(ctx context.Context, id string, r *specs.LinuxResources) error {
+	resources, err := typeurl.MarshalAny(r)
+	if err != nil {
+		return err
+	}
+	_, err = t.api.Update(ctx, &tasksapi.UpdateTaskRequest{
+		ContainerID: id, Resources: &anypb.Any{TypeUrl: resources.GetTypeUrl(), Value: resources.GetValue()},
+	})
 	return errgrpc.ToNative(err)
 }
 

@@ -26,6 +26,7 @@ type Service interface {
 	Restart(context.Context, string, container.StopOptions) error
 	Remove(context.Context, string, container.RemoveOptions) error
 	Rename(context.Context, string, string) error
+	Update(context.Context, string, container.UpdateOptions) ([]string, error)
 	Pause(context.Context, string) error
 	Unpause(context.Context, string) error
 	List(context.Context, container.ListOptions) ([]apicontainer.Summary, error)
@@ -68,7 +69,7 @@ func commands(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
 		NewCmdAttach(f, nil), NewCmdCreate(f, nil), NewCmdExec(f, nil), NewCmdKill(f, nil), NewCmdLogs(f, nil),
 		NewCmdPause(f, nil), NewCmdPort(f, nil), NewCmdRename(f, nil), NewCmdRestart(f, nil), NewCmdRm(f, nil),
-		NewCmdRun(f, nil), NewCmdStart(f, nil), NewCmdStop(f, nil), NewCmdUnpause(f, nil), NewCmdWait(f, nil),
+		NewCmdRun(f, nil), NewCmdStart(f, nil), NewCmdStop(f, nil), NewCmdUnpause(f, nil), NewCmdUpdate(f, nil), NewCmdWait(f, nil),
 	}
 }
 

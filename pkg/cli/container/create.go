@@ -80,6 +80,7 @@ func (o *CreateOptions) complete(cmd *cobra.Command, args []string) error {
 	default:
 		return fmt.Errorf("invalid pull option: '%s': must be one of %q, %q or %q", o.Pull, pullAlways, pullMissing, pullNever)
 	}
+	warnDeprecated(o.IO, cmd.Flags())
 	opts, err := o.flags.Options(cmd.Flags(), args[0], args[1:])
 	if err != nil {
 		return err

@@ -154,6 +154,11 @@ func (f *fake) Pause(_ context.Context, name string) error {
 	return missing(name)
 }
 
+func (f *fake) Update(_ context.Context, name string, o container.UpdateOptions) ([]string, error) {
+	f.record("update %s %d", name, o.Resources.Memory)
+	return []string{"careful"}, missing(name)
+}
+
 func (f *fake) Unpause(_ context.Context, name string) error {
 	f.record("unpause %s", name)
 	return missing(name)

@@ -175,7 +175,7 @@ func (c *ContainerFlags) registerResources(fs *pflag.FlagSet) {
 	fs.Var(&c.gpus, "gpus", "GPUs to give to the container")
 	var kernel opts.MemBytes
 	fs.Var(&kernel, "kernel-memory", "Kernel memory limit")
-	_ = fs.MarkDeprecated("kernel-memory", "the kernel no longer has it")
+	_ = fs.MarkHidden("kernel-memory")
 }
 
 func (c *ContainerFlags) registerBlockIO(fs *pflag.FlagSet) {
