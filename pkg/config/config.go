@@ -36,6 +36,9 @@ type Config struct {
 	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
 
 	LogLevel string `toml:"log_level"` // empty: errors only
+
+	Init       bool   `toml:"init"`        // --init for containers that do not say
+	InitBinary string `toml:"init_binary"` // the program of --init; empty: nerd-init
 }
 
 // Flags are the values of the command line; nil means not given.

@@ -75,6 +75,9 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err != nil {
 		return nil, err
 	}
+	if err := s.addInit(p, &in); err != nil {
+		return nil, err
+	}
 	oci, warnings, err := spec.Generate(in)
 	if err != nil {
 		return nil, err

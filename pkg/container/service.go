@@ -67,6 +67,7 @@ type Config struct {
 	Helper    []string
 	HelperEnv []string // the helper's environment, nothing else is passed on
 	Runtime   Runtime
+	Init      Init
 }
 
 // Runtime is the OCI runtime of new containers.

@@ -55,6 +55,9 @@ type Config struct {
 	DockerConfigDir string
 	Insecure        []string // registries, "host" or "host:port", whose TLS is not verified
 	Runtime         container.Runtime
+	// Init is the first process of containers that want one; its Binary, if empty,
+	// is looked for as Monitor is.
+	Init container.Init
 }
 
 // Client is a connection to one containerd namespace.
@@ -107,8 +110,9 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.Containers = container.New(container.Config{
 		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, Events: c.Events,
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
-		Monitor: monitorPath(cfg, layout), Helper: helper,
+		Monitor: programPath(cfg.Monitor, "nerd-monitor", layout), Helper: helper,
 		HelperEnv: append([]string{helperPath}, cfg.HelperEnv...), Runtime: cfg.Runtime,
+		Init: container.Init{Binary: programPath(cfg.Init.Binary, "nerd-init", layout), Default: cfg.Init.Default},
 	})
 	c.Images.SetInUse(c.imageUsers)
 	return c, nil
@@ -173,12 +177,11 @@ func pluginDirs(cfg Config, l state.Layout) []string {
 	return []string{filepath.Join(l.Engine(), "cni"), filepath.Join(state.DefaultDataRoot, "engine", "cni"), "/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
 }
 
-// monitorPath finds nerd-monitor: named, beside the program, with the engine, or
-// on the PATH. If it is nowhere, the error comes when it is needed.
-func monitorPath(cfg Config, l state.Layout) string {
-	const name = "nerd-monitor"
-	if cfg.Monitor != "" {
-		return cfg.Monitor
+// programPath finds a program of nerd's own: as configured, beside this one, with
+// the engine, or on the PATH. If it is nowhere, the error comes when it is needed.
+func programPath(configured, name string, l state.Layout) string {
+	if configured != "" {
+		return configured
 	}
 	var places []string
 	if self, err := os.Executable(); err == nil {

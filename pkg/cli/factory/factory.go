@@ -13,6 +13,7 @@ import (
 
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/config"
+	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/nerd"
 )
@@ -107,6 +108,7 @@ func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
 		DockerConfigDir: cfg.DockerConfig,
 		HostsDirs:       cfg.HostsDirs,
 		Insecure:        cfg.InsecureRegistries,
+		Init:            container.Init{Binary: cfg.InitBinary, Default: cfg.Init},
 	})
 	if errors.Is(err, os.ErrPermission) {
 		return nil, errs.WithHint(err, "run nerd as root, for instance with sudo")
