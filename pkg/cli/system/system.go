@@ -12,13 +12,13 @@ import (
 // Shortcuts are the commands that stand at the top.
 func Shortcuts(f *factory.Factory) []*cobra.Command {
 	info := NewCmdInfo(f, nil)
-	return []*cobra.Command{NewCmdVersion(f, nil), info, NewCmdInspect(f, nil)}
+	return []*cobra.Command{NewCmdVersion(f, nil), info, NewCmdInspect(f, nil), NewCmdEvents(f, nil)}
 }
 
 // NewCmdSystem makes the group.
 func NewCmdSystem(f *factory.Factory) *cobra.Command {
 	cmd := group("system COMMAND", "Manage nerd")
-	cmd.AddCommand(NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
+	cmd.AddCommand(NewCmdEvents(f, nil), NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
 	return cmd
 }
 
