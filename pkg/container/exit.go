@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"golang.org/x/sys/unix"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/monitor"
@@ -19,9 +20,10 @@ import (
 )
 
 const (
-	drainTimeout = 5 * time.Second  // for output that a dead container left in its FIFOs
-	exitTimeout  = 10 * time.Second // for containerd to notice that a process is gone
-	lostExitCode = 255              // of a container whose end nobody saw, as in Docker
+	drainTimeout  = 5 * time.Second  // for output that a dead container left in its FIFOs
+	exitTimeout   = 10 * time.Second // for containerd to notice that a process is gone
+	insistTimeout = 2 * time.Second  // for a task to end after the runtime was told to kill it
+	lostExitCode  = 255              // of a container whose end nobody saw, as in Docker
 )
 
 // Restart says that an ended container is to be started again.
@@ -36,6 +38,11 @@ type Restart struct {
 // sees the end first does the work, in any process. The monitor has already
 // drained the output when it calls this.
 func (s *Service) Finish(ctx context.Context, id string) (Restart, error) {
+	return s.finish(ctx, id, false)
+}
+
+// finish is Finish; stopped says that a command to stop brought the end about.
+func (s *Service) finish(ctx context.Context, id string, stopped bool) (Restart, error) {
 	var again Restart
 	err := s.locked(ctx, id, func(c *Container) error {
 		switch {
@@ -47,7 +54,7 @@ func (s *Service) Finish(ctx context.Context, id string) (Restart, error) {
 		case !c.ended():
 			return s.clearRemains(ctx, c)
 		}
-		if err := s.recordExit(ctx, c); err != nil {
+		if err := s.recordExit(ctx, c, stopped); err != nil {
 			return err
 		}
 		if again = restartWanted(c); again.Wanted {
@@ -70,7 +77,7 @@ func (s *Service) settle(ctx context.Context, c *Container) error {
 		return nil
 	}
 	s.drain(ctx, c)
-	if err := s.recordExit(ctx, c); err != nil {
+	if err := s.recordExit(ctx, c, false); err != nil {
 		return err
 	}
 	return s.saveStatus(ctx, c)
@@ -86,9 +93,9 @@ func (s *Service) drain(ctx context.Context, c *Container) {
 	_ = e.done(false)
 }
 
-// recordExit deletes the task and puts how it ended into c.Status. It does not
-// save it.
-func (s *Service) recordExit(ctx context.Context, c *Container) error {
+// recordExit deletes the task, puts how it ended into c.Status and tells of it.
+// It does not save it.
+func (s *Service) recordExit(ctx context.Context, c *Container, stopped bool) error {
 	oom := exists(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.OOMName)) || oomKilled(c.ID)
 	exit, err := s.deleteTask(ctx, c.ID)
 	switch {
@@ -99,12 +106,15 @@ func (s *Service) recordExit(ctx context.Context, c *Container) error {
 	}
 	c.Status.State, c.Status.Process = container.StateExited, state.Process{}
 	c.Status.ExitCode, c.Status.FinishedAt, c.Status.OOMKilled = int(exit.Code), exit.At.UTC(), oom
+	s.emitEnd(ctx, c, stopped)
+	c.Status.Networks = nil
 	return nil
 }
 
 // deleteTask deletes a task whose process is gone. containerd may learn of that
 // a moment later than nerd, so its word is waited for.
 func (s *Service) deleteTask(ctx context.Context, id string) (ctrd.Exit, error) {
+	defer func() { _ = s.unmountShm(id) }() // if it fails, the next start or the removal says so
 	wait, cancel := context.WithTimeout(ctx, exitTimeout)
 	defer cancel()
 	if _, err := s.tasks.Wait(wait, id, ""); errdefs.IsNotFound(err) {
@@ -120,8 +130,23 @@ func (s *Service) killTask(ctx context.Context, id string) error {
 		// A task that was created and not started, or a shim without runc's state.
 		_ = s.tasks.Kill(ctx, id, "", syscall.SIGKILL, false)
 	}
+	s.insist(ctx, id)
 	_, err = s.deleteTask(ctx, id)
 	return ignoreNotFound(err)
+}
+
+// insist kills the process of a task itself if the runtime's kill, which can
+// come while the process is being made, does not end it.
+func (s *Service) insist(ctx context.Context, id string) {
+	wait, cancel := context.WithTimeout(ctx, insistTimeout)
+	defer cancel()
+	_, _ = s.tasks.Wait(wait, id, "") // fails at once where there is no such task
+	if wait.Err() == nil || ctx.Err() != nil {
+		return
+	}
+	if t, err := s.tasks.Get(ctx, id, ""); err == nil && t.PID > 0 && t.Status != "stopped" {
+		_ = unix.Kill(int(t.PID), unix.SIGKILL)
+	}
 }
 
 // release gives back what an ended container held, and removes it with --rm. A
