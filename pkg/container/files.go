@@ -35,6 +35,9 @@ func (s *Service) writeFiles(p *plan) error {
 
 // discard removes what is on disk of a container.
 func (s *Service) discard(id string) error {
+	if err := s.unmountShm(id); err != nil {
+		return err
+	}
 	return errors.Join(removeAll(s.cfg.Layout.Container(id)), removeAll(s.cfg.Layout.ContainerRun(id)))
 }
 

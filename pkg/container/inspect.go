@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 
@@ -22,7 +23,7 @@ func (s *Service) Inspect(ctx context.Context, ref string, opts InspectOptions) 
 			}
 		}
 	}
-	dir := s.cfg.Layout.Container(c.ID)
+	dir := s.cfg.Layout.Container(cmp.Or(c.FilesOf, c.ID))
 	files := inspect.Files{
 		ResolvConf: filepath.Join(dir, resolvFile), Hostname: filepath.Join(dir, hostnameFile), Hosts: filepath.Join(dir, hostsFile),
 	}

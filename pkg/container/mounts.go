@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,7 +30,7 @@ const (
 // fileMounts are the mounts of the generated files, unless the user mounts
 // something of their own there.
 func (s *Service) fileMounts(p *plan) []specs.Mount {
-	dir := s.cfg.Layout.Container(p.ID)
+	dir := s.cfg.Layout.Container(cmp.Or(p.FilesOf, p.ID))
 	var out []specs.Mount
 	for _, name := range []string{resolvFile, hostnameFile, hostsFile} {
 		target := "/etc/" + name

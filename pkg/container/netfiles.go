@@ -18,6 +18,9 @@ import (
 // writeNetworkFiles fills /etc/hosts and /etc/resolv.conf. The files are mounted
 // already, so they are written in place.
 func (s *Service) writeNetworkFiles(c *Container, att *netutil.Attachment) error {
+	if c.HostConfig.NetworkMode.IsContainer() {
+		return nil // the other container's are mounted
+	}
 	dir := s.cfg.Layout.Container(c.ID)
 	var addrs []netip.Addr
 	var gateway netip.Addr

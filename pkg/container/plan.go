@@ -17,6 +17,7 @@ import (
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/health"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 )
@@ -81,7 +82,13 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 	if _, err := stopSignal(p.Config.StopSignal); err != nil {
 		return nil, err
 	}
+	if err := health.Validate(p.Config.Healthcheck); err != nil {
+		return nil, err
+	}
 	if err := checkHostConfig(p.HostConfig); err != nil {
+		return nil, err
+	}
+	if err := s.planJoins(ctx, p, opts.Config); err != nil {
 		return nil, err
 	}
 	return p, s.planMounts(p)
@@ -113,6 +120,10 @@ func mergeConfig(c *container.Config, img *image.Image, p *plan) (*container.Con
 	}
 	if out.StopSignal == "" {
 		out.StopSignal = ic.StopSignal
+	}
+	out.Healthcheck = health.Merge(c.Healthcheck, ic.Healthcheck)
+	if h := out.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] == "CMD-SHELL" && len(out.Shell) == 0 {
+		out.Shell = ic.Shell
 	}
 	out.Labels = maps.Clone(ic.Labels)
 	if out.Labels == nil {
@@ -188,9 +199,6 @@ func checkHostConfig(hc *container.HostConfig) error {
 	}
 	if hc.NetworkMode.IsHost() && len(hc.PortBindings) > 0 {
 		hc.PortBindings = nil // Docker discards them with a warning of the client
-	}
-	if hc.NetworkMode.IsContainer() || hc.PidMode.IsContainer() || hc.IpcMode.IsContainer() {
-		return errorf(errdefs.ErrInvalidArgument, "joining the namespaces of another container is not supported yet: leave out \"container:\"")
 	}
 	if rt := hc.Runtime; rt != "" && rt != "runc" && rt != ctrd.RuntimeRunc {
 		return errorf(errdefs.ErrInvalidArgument, "unknown or invalid runtime name: %s: runc is the only one yet", rt)

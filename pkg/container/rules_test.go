@@ -270,9 +270,6 @@ func TestCheckHostConfig(t *testing.T) {
 		"--rm and a policy":  {AutoRemove: true, RestartPolicy: container.RestartPolicy{Name: "always"}},
 		"unknown policy":     {RestartPolicy: container.RestartPolicy{Name: "nosuch"}},
 		"log driver":         {LogConfig: container.LogConfig{Type: "syslog"}},
-		"another's network":  {NetworkMode: "container:x"},
-		"another's pids":     {PidMode: "container:x"},
-		"another's ipc":      {IpcMode: "container:x"},
 		"retries, no policy": {RestartPolicy: container.RestartPolicy{Name: "always", MaximumRetryCount: 2}},
 	} {
 		if err := checkHostConfig(&hc); !errdefs.IsInvalidArgument(err) {

@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
@@ -47,6 +48,10 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 		u.run(ctx, &err)
 		unlock()
 		return "", Outcome{}, err
+	}
+	s.emit(ctx, &p.Container, events.ActionCreate)
+	if start.Attach != nil {
+		s.emit(ctx, &p.Container, events.ActionAttach)
 	}
 	run, err := s.launch(ctx, &p.Container, rootfs, st, start)
 	if err != nil {
@@ -85,6 +90,9 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 	var run *running
 	s.retireMonitor(ctx, id)
 	err := s.locked(ctx, id, func(c *Container) error {
+		if start.Attach != nil {
+			s.emit(ctx, c, events.ActionAttach)
+		}
 		if c.Running() {
 			if start.Attach == nil {
 				return nil
@@ -145,6 +153,10 @@ func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.M
 			return 0, fmt.Errorf("AppArmor profile %s: %w", c.AppArmor, err)
 		}
 	}
+	still, err := s.joinNamespaces(ctx, c)
+	if err != nil {
+		return 0, err
+	}
 	pid, err := s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
 	if errdefs.IsAlreadyExists(err) {
 		if err := s.killTask(ctx, c.ID); err != nil {
@@ -154,6 +166,9 @@ func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.M
 	}
 	if err != nil {
 		return 0, ctrd.StartError(err, c.Path)
+	}
+	if err := still(); err != nil {
+		return 0, errors.Join(err, s.killTask(context.WithoutCancel(ctx), c.ID))
 	}
 	return int(pid), nil
 }
@@ -169,6 +184,8 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err != nil {
 		return err
 	}
+	s.emitNetworks(ctx, c, events.ActionConnect, att.Networks)
+	c.Status.Networks = att.Networks
 	if err := s.writeNetworkFiles(c, att); err != nil {
 		return err
 	}
@@ -186,14 +203,19 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	}
 	c.Status.State, c.Status.Process, c.Status.StartedAt = container.StateRunning, proc, now()
 	c.Status.ExitCode, c.Status.Error, c.Status.OOMKilled = 0, "", false
-	c.Status.Ports, c.Status.Networks = ports, att.Networks
+	c.Status.Ports = ports
+	c.startHealth()
 	var g errgroup.Group
-	g.Go(func() error { return s.saveStatus(ctx, c) })
+	g.Go(func() error { return s.saveStatusAndHealth(ctx, c) })
 	g.Go(func() error {
 		_, err := s.tasks.Start(ctx, c.ID, "")
 		return ctrd.StartError(err, c.Path)
 	})
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.emit(ctx, c, events.ActionStart)
+	return nil
 }
 
 // failedStart leaves a container that could not start as Docker does: there, in
@@ -201,6 +223,7 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 func (s *Service) failedStart(ctx context.Context, c *Container, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
+	s.emitNetworks(ctx, c, events.ActionDisconnect, c.Status.Networks)
 	if c.HostConfig.AutoRemove {
 		return errors.Join(cause, s.remove(ctx, c))
 	}

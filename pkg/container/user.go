@@ -5,11 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,13 +20,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
-const (
-	maxID         = 1<<31 - 1
-	maxPasswdFile = 4 << 20 // bytes; an image cannot make nerd read more
-)
-
-// accounts are the files that user and group names are looked up in.
-type accounts struct{ passwd, group []byte }
+const maxID = 1<<31 - 1
 
 // resolveUser turns --user and --group-add into numbers, looking names up in the
 // root file system. What an image answers does not change, so the answer is
@@ -60,46 +51,6 @@ func (s *Service) resolveUser(ctx context.Context, text string, groups []string,
 	return u, state.WriteJSON(cache, u)
 }
 
-// readAccounts reads the files inside root. os.Root keeps a link in the image
-// from leading outside.
-func readAccounts(root string) (accounts, error) {
-	r, err := os.OpenRoot(root)
-	if err != nil {
-		return accounts{}, err
-	}
-	defer func() { _ = r.Close() }()
-	passwd, err := readBounded(r, "etc/passwd")
-	if err != nil {
-		return accounts{}, err
-	}
-	group, err := readBounded(r, "etc/group")
-	return accounts{passwd, group}, err
-}
-
-// readBounded reads a regular file of limited size; an absent one is empty.
-func readBounded(r *os.Root, name string) ([]byte, error) {
-	fi, err := r.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading /%s of the image: %w", name, err)
-	}
-	if !fi.Mode().IsRegular() {
-		return nil, errorf(errdefs.ErrInvalidArgument, "/%s of the image is not a regular file", name)
-	}
-	f, err := r.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxPasswdFile+1))
-	if len(data) > maxPasswdFile { // a line cut short would name another user
-		return nil, errorf(errdefs.ErrInvalidArgument, "/%s of the image is larger than %d bytes", name, maxPasswdFile)
-	}
-	return data, err
-}
-
 // lookUp resolves USER[:GROUP]. A number is a number: it is not looked up as a
 // name, so an image cannot redirect it.
 func lookUp(text string, groups []string, acc accounts) (spec.User, error) {
@@ -125,6 +76,9 @@ func lookUp(text string, groups []string, acc accounts) (spec.User, error) {
 	}
 	for _, g := range groups {
 		gid, err := findGroup(g, acc)
+		if errdefs.IsNotFound(err) { // Docker's words for --group-add
+			err = errorf(errdefs.ErrNotFound, "Unable to find group %s: no matching entries in group file", g)
+		}
 		if err != nil {
 			return spec.User{}, err
 		}
@@ -138,8 +92,8 @@ func lookUp(text string, groups []string, acc accounts) (spec.User, error) {
 
 func findUser(name string, acc accounts) (user.User, bool, error) {
 	uid, numeric := number(name)
-	if !numeric && isDigits(name) {
-		return user.User{}, false, errorf(errdefs.ErrInvalidArgument, "uids and gids must be in range 0-%d", maxID)
+	if !numeric && isInteger(name) {
+		return user.User{}, false, outOfRange()
 	}
 	list, err := user.ParsePasswdFilter(wellFormed(acc.passwd, 2, 3), func(u user.User) bool {
 		return numeric && u.Uid == int(uid) || !numeric && u.Name == name
@@ -161,6 +115,9 @@ func findUser(name string, acc accounts) (user.User, bool, error) {
 func findGroup(name string, acc accounts) (uint32, error) {
 	if gid, ok := number(name); ok {
 		return gid, nil
+	}
+	if isInteger(name) {
+		return 0, outOfRange()
 	}
 	list, err := user.ParseGroupFilter(wellFormed(acc.group, 2), func(g user.Group) bool { return g.Name == name })
 	if err != nil {
@@ -211,6 +168,12 @@ func number(s string) (uint32, bool) {
 	return uint32(n), err == nil && n <= maxID
 }
 
-func isDigits(s string) bool {
+// isInteger tells a number, of whatever size and sign, from a name.
+func isInteger(s string) bool {
+	s = strings.TrimPrefix(s, "-")
 	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func outOfRange() error {
+	return errorf(errdefs.ErrInvalidArgument, "uids and gids must be in range 0-%d", maxID)
 }

@@ -1,9 +1,6 @@
 package container
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,47 +122,4 @@ func FuzzLookUp(f *testing.F) {
 			t.Errorf("%q: the groups %v lack %d", text, u.Groups, u.GID)
 		}
 	})
-}
-
-func TestReadAccounts(t *testing.T) {
-	secret := filepath.Join(t.TempDir(), "passwd")
-	if err := os.WriteFile(secret, []byte("host:x:1:1::/:"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		name string
-		make func(etc string) error
-		ok   bool
-		want string
-	}{
-		{"none", func(string) error { return nil }, true, ""},
-		{"plain", func(etc string) error { return os.WriteFile(etc+"/passwd", []byte("x"), 0o600) }, true, "x"},
-		{"a link inside", func(etc string) error {
-			if err := os.WriteFile(etc+"/real", []byte("y"), 0o600); err != nil {
-				return err
-			}
-			return os.Symlink("real", etc+"/passwd")
-		}, true, "y"},
-		{"a link outside", func(etc string) error { return os.Symlink(secret, etc+"/passwd") }, false, ""},
-		{"a link upwards", func(etc string) error { return os.Symlink("../../../../../../../../"+secret, etc+"/passwd") }, false, ""},
-		{"a folder", func(etc string) error { return os.Mkdir(etc+"/passwd", 0o700) }, false, ""},
-		{"too large", func(etc string) error {
-			return os.WriteFile(etc+"/passwd", bytes.Repeat([]byte("x"), maxPasswdFile+1), 0o600)
-		}, false, ""},
-		{"as large as can be", func(etc string) error {
-			return os.WriteFile(etc+"/passwd", bytes.Repeat([]byte("x"), maxPasswdFile), 0o600)
-		}, true, strings.Repeat("x", maxPasswdFile)},
-	} {
-		root := t.TempDir()
-		if err := os.Mkdir(root+"/etc", 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.make(root + "/etc"); err != nil {
-			t.Fatal(err)
-		}
-		acc, err := readAccounts(root)
-		if (err == nil) != c.ok || string(acc.passwd) != c.want {
-			t.Errorf("%s: %d bytes, %v", c.name, len(acc.passwd), err)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -35,7 +36,7 @@ func securityOption(text string) (string, error) {
 	}
 	switch key {
 	case "no-new-privileges":
-		if ok && value != "true" && value != "false" {
+		if _, err := strconv.ParseBool(value); ok && err != nil {
 			return "", fmt.Errorf("invalid --security-opt: %q", text)
 		}
 		return text, nil

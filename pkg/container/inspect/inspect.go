@@ -156,7 +156,7 @@ func networks(c Container) map[string]*network.EndpointSettings {
 	}
 	out := map[string]*network.EndpointSettings{}
 	maps.Copy(out, c.AskedNetworks)
-	if mode := string(c.HostConfig.NetworkMode); len(out) == 0 && mode != "" {
+	if mode := string(c.HostConfig.NetworkMode); len(out) == 0 && mode != "" && !c.HostConfig.NetworkMode.IsContainer() {
 		if mode == netutil.NetworkDefault {
 			mode = netutil.NetworkBridge
 		}

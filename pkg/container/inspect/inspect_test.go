@@ -229,7 +229,7 @@ func TestStoppedHasNoPorts(t *testing.T) {
 }
 
 func TestNetworksOfAStoppedOne(t *testing.T) {
-	for mode, want := range map[container.NetworkMode]string{"": "", "default": "bridge", "bridge": "bridge", "none": "none", "mine": "mine"} {
+	for mode, want := range map[container.NetworkMode]string{"": "", "default": "bridge", "bridge": "bridge", "none": "none", "mine": "mine", "container:x": ""} {
 		c := example(t, container.StateCreated)
 		c.HostConfig.NetworkMode = mode
 		got := networks(c)

@@ -24,6 +24,9 @@ func mounts(in Input) []specs.Mount {
 	if hc.Privileged {
 		sys[3], cg[0] = "rw", "rw"
 	}
+	if in.writableCgroups() {
+		cg[0] = "rw"
+	}
 	std := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
@@ -54,8 +57,8 @@ func overridden(std specs.Mount, own []specs.Mount) bool {
 func depth(m specs.Mount) int { return strings.Count(filepath.Clean(m.Destination), "/") }
 
 func shm(in Input) specs.Mount {
-	if in.HostConfig.IpcMode.IsHost() {
-		return specs.Mount{Destination: shmPath, Type: "bind", Source: "/dev/shm", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+	if source := in.shmSource(); source != "" {
+		return specs.Mount{Destination: shmPath, Type: "bind", Source: source, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
 	}
 	size := in.HostConfig.ShmSize
 	if size == 0 {
@@ -65,6 +68,15 @@ func shm(in Input) specs.Mount {
 		Destination: shmPath, Type: "tmpfs", Source: "shm",
 		Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(size, 10)},
 	}
+}
+
+// shmSource is the folder of the host that is the container's /dev/shm; empty
+// where it has one of its own.
+func (in Input) shmSource() string {
+	if in.HostConfig.IpcMode.IsHost() {
+		return shmPath
+	}
+	return in.Namespaces.Shm
 }
 
 // tmpfs is a mount of --tmpfs, with dockerd's defaults before the user's options.
@@ -106,5 +118,11 @@ func masks(s *specs.Spec, in Input) {
 }
 
 func unconfinedPaths(opts []string) bool {
-	return slices.Contains(opts, "systempaths=unconfined")
+	return slices.Contains(opts, "systempaths=unconfined") || slices.Contains(opts, "systempaths:unconfined")
+}
+
+// writableCgroups: a malformed option is reported when all of them are read.
+func (in Input) writableCgroups() bool {
+	opts, err := ParseSecurityOpt(in.HostConfig.SecurityOpt)
+	return err == nil && opts.WritableCgroups
 }

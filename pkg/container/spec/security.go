@@ -1,11 +1,9 @@
 package spec
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -34,13 +32,14 @@ func capabilities(s *specs.Spec, in Input, _ *[]string) error {
 
 // CapabilitySet applies --privileged, --cap-add and --cap-drop to Docker's
 // defaults, in Docker's order of precedence: adding ALL keeps all but the
-// dropped ones, dropping ALL keeps only the added ones.
+// dropped ones, dropping ALL keeps only the added ones, and what is both added
+// and dropped is there.
 func CapabilitySet(in Input) ([]string, error) {
-	add, err := normalCapabilities(in.HostConfig.CapAdd)
+	add, err := normalCapabilities("CapAdd", in.HostConfig.CapAdd, in.Host.Capabilities)
 	if err != nil {
 		return nil, err
 	}
-	drop, err := normalCapabilities(in.HostConfig.CapDrop)
+	drop, err := normalCapabilities("CapDrop", in.HostConfig.CapDrop, in.Host.Capabilities)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +64,21 @@ func without(all, drop []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(c string) bool { return slices.Contains(drop, c) })
 }
 
-func normalCapabilities(names []string) ([]string, error) {
+// normalCapabilities checks names and writes them as the kernel's header does.
+// field is the option that they come from; have is what the host can give.
+func normalCapabilities(field string, names, have []string) ([]string, error) {
 	out := make([]string, 0, len(names))
 	for _, n := range names {
 		c := strings.ToUpper(strings.TrimSpace(n))
 		if c != allCapabilities && !strings.HasPrefix(c, "CAP_") {
 			c = "CAP_" + c
 		}
-		if c != allCapabilities && !slices.Contains(knownCapabilities, c) {
-			return nil, fmt.Errorf("invalid capability: %q: %w", n, errdefs.ErrInvalidArgument)
+		switch {
+		case c == allCapabilities:
+		case !slices.Contains(knownCapabilities, c):
+			return nil, invalid("invalid %s: unknown capability: %q", field, c)
+		case !slices.Contains(have, c):
+			return nil, invalid("invalid %s: capability not supported by your kernel or not available in the current environment: %q", field, c)
 		}
 		out = append(out, c)
 	}
@@ -94,63 +99,4 @@ func KnownCapability(n int) (string, bool) {
 		return "", false
 	}
 	return knownCapabilities[n], true
-}
-
-// SecurityOptions are the parsed --security-opt values.
-type SecurityOptions struct {
-	NoNewPrivileges bool
-	Seccomp         string // a profile's JSON, "unconfined", or empty for the default
-	AppArmor        string // a profile's name, "unconfined", or empty for the default
-}
-
-const unconfined = "unconfined"
-
-// ParseSecurityOpt reads --security-opt values as Docker's API carries them,
-// with a seccomp profile's text in place of its path.
-func ParseSecurityOpt(opts []string) (SecurityOptions, error) {
-	var out SecurityOptions
-	for _, o := range opts {
-		key, value, ok := strings.Cut(o, "=")
-		if !ok {
-			key, value, ok = strings.Cut(o, ":") // Docker's older form
-		}
-		switch {
-		case o == "no-new-privileges":
-			out.NoNewPrivileges = true
-		case key == "no-new-privileges" && (value == "true" || value == "false"):
-			out.NoNewPrivileges = value == "true"
-		case key == "seccomp" && ok:
-			out.Seccomp = value
-			if value == "builtin" {
-				out.Seccomp = ""
-			}
-		case key == "apparmor" && ok:
-			out.AppArmor = value
-		case key == "systempaths" && value == unconfined:
-		case key == "label":
-			return out, fmt.Errorf("security option %q: SELinux is not supported: %w", o, errdefs.ErrInvalidArgument)
-		default:
-			return out, fmt.Errorf("invalid security option %q: %w", o, errdefs.ErrInvalidArgument)
-		}
-	}
-	return out, nil
-}
-
-func security(s *specs.Spec, in Input, _ *[]string) error {
-	opts, err := ParseSecurityOpt(in.HostConfig.SecurityOpt)
-	if err != nil {
-		return err
-	}
-	s.Process.NoNewPrivileges = opts.NoNewPrivileges
-	if in.AppArmor != unconfined {
-		s.Process.ApparmorProfile = in.AppArmor
-	}
-	if !in.Host.Seccomp || opts.Seccomp == unconfined || (in.HostConfig.Privileged && opts.Seccomp == "") {
-		return nil
-	}
-	s.Linux.Seccomp, err = in.Host.SeccompProfile(opts.Seccomp, s)
-	if err != nil {
-		return fmt.Errorf("seccomp profile: %w", err)
-	}
-	return nil
 }

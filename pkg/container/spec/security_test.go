@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -89,13 +90,19 @@ func TestParseSecurityOpt(t *testing.T) {
 		"apparmor=unconfined":     {AppArmor: "unconfined"},
 		"apparmor:my-profile":     {AppArmor: "my-profile"},
 		"systempaths=unconfined":  {},
+		"systempaths:unconfined":  {},
+		"no-new-privileges=1":     {NoNewPrivileges: true},
+		"writable-cgroups=true":   {WritableCgroups: true},
+		"writable-cgroups:false":  {},
+		"label=disable":           {Labels: []string{"disable"}},
+		"label:type:x":            {Labels: []string{"type:x"}},
 	} {
 		got, err := ParseSecurityOpt([]string{text})
-		if err != nil || got != want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	for _, bad := range []string{"", "seccomp", "apparmor", "nosuch", "nosuch=1", "no-new-privileges=maybe", "no-new-privileges=", "systempaths=x", "label=disable", "label:type:x"} {
+	for _, bad := range []string{"", "seccomp", "apparmor", "nosuch", "nosuch=1", "no-new-privileges=maybe", "no-new-privileges=", "systempaths=x", "label", "label=", "writable-cgroups", "writable-cgroups=maybe"} {
 		if _, err := ParseSecurityOpt([]string{bad}); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%q: %v", bad, err)
 		}
