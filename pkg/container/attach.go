@@ -7,6 +7,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 
 	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/monitor"
@@ -102,6 +103,7 @@ func (r *running) follow(ctx context.Context) (Outcome, error) {
 	defer stop()
 	go r.s.resizes(sizes, r.c.ID, "", r.attach.Resize)
 	if err := <-r.session; errors.Is(err, monitor.ErrDetached) {
+		r.s.emit(ctx, r.c, events.ActionDetach)
 		return Outcome{Detached: true}, nil
 	} else if err != nil {
 		return Outcome{}, err
@@ -157,6 +159,7 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) (O
 	case !c.Running():
 		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "You cannot attach to a stopped container, start it first")
 	}
+	s.emit(ctx, c, events.ActionAttach)
 	run, err := s.join(ctx, c, opts.Streams)
 	if err != nil {
 		return Outcome{}, err

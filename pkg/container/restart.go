@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 )
 
 // Docker's back-off between restarts: it doubles from the first to the last, and
@@ -63,6 +64,7 @@ func (s *Service) Restart(ctx context.Context, ref string, opts StopOptions) err
 	if err != nil {
 		return err
 	}
+	s.emit(ctx, c, events.ActionRestart)
 	return run.detach()
 }
 

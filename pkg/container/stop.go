@@ -10,6 +10,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
@@ -67,7 +68,7 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 		return err
 	}
 	if !again {
-		return s.finishClaimed(ctx, c.ID, e)
+		return s.finishClaimed(ctx, c.ID, e, true)
 	}
 	e.drained(ctx)
 	defer func() { _ = e.done(false) }()
@@ -75,17 +76,18 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 		if !c.ended() {
 			return nil
 		}
-		if err := s.recordExit(ctx, c); err != nil {
+		if err := s.recordExit(ctx, c, true); err != nil {
 			return err
 		}
 		return s.saveStatus(ctx, c)
 	})
 }
 
-// finishClaimed handles the end of a container whose process is gone.
-func (s *Service) finishClaimed(ctx context.Context, id string, e *ending) error {
+// finishClaimed handles the end of a container whose process is gone; stopped
+// says that a command to stop brought it about.
+func (s *Service) finishClaimed(ctx context.Context, id string, e *ending, stopped bool) error {
 	e.drained(ctx)
-	again, err := s.Finish(ctx, id)
+	again, err := s.finish(ctx, id, stopped)
 	if ignoreNotFound(err) != nil {
 		return err
 	}
@@ -165,6 +167,9 @@ func (s *Service) signal(ctx context.Context, c *Container, sig syscall.Signal) 
 	if err != nil && c.Status.Process.Alive() && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("sending %s to container %s: %w", unix.SignalName(sig), c.Name, err)
 	}
+	if err == nil {
+		s.emitKill(ctx, c, sig)
+	}
 	return nil
 }
 
@@ -201,7 +206,7 @@ func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
 	if err := s.kill(ctx, c); err != nil {
 		return err
 	}
-	return s.finishClaimed(ctx, c.ID, e)
+	return s.finishClaimed(ctx, c.ID, e, false)
 }
 
 // waitProcess waits until a process is gone, at most for timeout (0: no limit).
@@ -240,15 +245,15 @@ func waitProcess(ctx context.Context, p state.Process, timeout time.Duration) (g
 
 // Pause freezes a running container.
 func (s *Service) Pause(ctx context.Context, ref string) error {
-	return s.freeze(ctx, ref, container.StateRunning, container.StatePaused, s.tasks.Pause)
+	return s.freeze(ctx, ref, container.StateRunning, container.StatePaused, events.ActionPause, s.tasks.Pause)
 }
 
 // Unpause lets a paused container go on.
 func (s *Service) Unpause(ctx context.Context, ref string) error {
-	return s.freeze(ctx, ref, container.StatePaused, container.StateRunning, s.tasks.Resume)
+	return s.freeze(ctx, ref, container.StatePaused, container.StateRunning, events.ActionUnPause, s.tasks.Resume)
 }
 
-func (s *Service) freeze(ctx context.Context, ref string, from, to container.ContainerState, act func(context.Context, string) error) error {
+func (s *Service) freeze(ctx context.Context, ref string, from, to container.ContainerState, action events.Action, act func(context.Context, string) error) error {
 	c, err := s.own(ctx, ref)
 	if err != nil {
 		return err
@@ -262,11 +267,11 @@ func (s *Service) freeze(ctx context.Context, ref string, from, to container.Con
 		case c.Status.State != from:
 			return errorf(errdefs.ErrFailedPrecondition, "Container %s is not paused", c.ID)
 		}
-		if err := act(ctx, c.ID); err != nil {
+		if err := s.freezeLocked(ctx, c, to, act); err != nil {
 			return err
 		}
-		c.Status.State = to
-		return s.saveStatus(ctx, c)
+		s.emit(ctx, c, action)
+		return nil
 	})
 }
 

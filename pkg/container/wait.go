@@ -65,7 +65,7 @@ func (s *Service) finished(ctx context.Context, id string) error {
 	}
 	e := s.claim(ctx, c)
 	defer e.close()
-	return s.finishClaimed(ctx, id, e)
+	return s.finishClaimed(ctx, id, e, false)
 }
 
 // dialRunningMonitor is dialMonitor without starting one.
