@@ -16,6 +16,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/image"
 	"github.com/nerd-cli/nerd/pkg/cli/system"
+	"github.com/nerd-cli/nerd/pkg/cli/volume"
 	"github.com/nerd-cli/nerd/pkg/config"
 )
 
@@ -197,6 +198,6 @@ func shortcuts(f *factory.Factory) []*cobra.Command {
 // management are the groups of commands, one per kind of object.
 func management(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
-		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), system.NewCmdSystem(f),
+		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/state"
+	"github.com/nerd-cli/nerd/pkg/volume"
 )
 
 // Images is what containers need of images.
@@ -59,6 +60,7 @@ type Config struct {
 	Backend  Backend
 	Images   Images
 	Networks Networks
+	Volumes  *volume.Service
 	Events   event.Sink                // told what happens; nil: nobody
 	Host     func() (spec.Host, error) // facts of the machine; called once, when the first spec is made
 	Monitor  string                    // path of nerd-monitor

@@ -31,6 +31,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/registry"
 	"github.com/nerd-cli/nerd/pkg/state"
+	"github.com/nerd-cli/nerd/pkg/volume"
 )
 
 // Config says which containerd and which folders to use. Empty fields take the
@@ -65,6 +66,7 @@ type Client struct {
 	Containers *container.Service
 	Images     *image.Service
 	Networks   *netutil.Service
+	Volumes    *volume.Service
 	Events     *event.Log
 	Layout     state.Layout
 	Managed    bool // containerd is the engine of nerd's own
@@ -107,8 +109,13 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Events: c.Events,
 		Live: func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
 	})
+	c.Volumes = volume.New(volume.Config{
+		Layout: layout, Events: c.Events,
+		Users: func(ctx context.Context) (map[string][]string, error) { return c.Containers.VolumeUsers(ctx) },
+		Live:  func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
+	})
 	c.Containers = container.New(container.Config{
-		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, Events: c.Events,
+		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, Volumes: c.Volumes, Events: c.Events,
 		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
 		Monitor: programPath(cfg.Monitor, "nerd-monitor", layout), Helper: helper,
 		HelperEnv: append([]string{helperPath}, cfg.HelperEnv...), Runtime: cfg.Runtime,
@@ -142,7 +149,11 @@ func (c *Client) Repair(ctx context.Context, dryRun bool) ([]container.Finding, 
 	for _, text := range images {
 		found = append(found, container.Finding{Kind: "image", Name: text, Action: "free what a killed command was bringing in"})
 	}
-	return found, errors.Join(err, ierr)
+	volumes, verr := c.Volumes.Repair(ctx, dryRun)
+	for _, f := range volumes {
+		found = append(found, container.Finding(f))
+	}
+	return found, errors.Join(err, ierr, verr)
 }
 
 // Close ends the connection.

@@ -39,13 +39,13 @@ type Entry struct {
 
 // Table lists all departures.
 func Table() []Entry {
-	return slices.Concat(containerEntries(), namespaceEntries(), commandEntries())
+	return slices.Concat(containerEntries(), namespaceEntries(), commandEntries(), volumeEntries())
 }
 
 // RefusedFlags lists the flags that a command refuses whatever their value.
 func RefusedFlags(command string) []Entry {
 	var out []Entry
-	for _, e := range containerEntries() {
+	for _, e := range Table() {
 		if e.Kind == Refused && e.Flag != "" && e.Value == "" && slices.Contains(e.Commands, command) {
 			out = append(out, e)
 		}

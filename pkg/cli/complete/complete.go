@@ -17,6 +17,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/nerd"
+	"github.com/nerd-cli/nerd/pkg/volume"
 )
 
 // patience is how long the shell is kept waiting.
@@ -102,6 +103,29 @@ func Images(f *factory.Factory) Func {
 				if !slices.Contains(args, tag) && tag != "<none>:<none>" {
 					names = append(names, tag)
 				}
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// Volumes offers the names of volumes.
+func Volumes(f *factory.Factory) Func {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+		defer cancel()
+		client := open(ctx, f)
+		if client == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		list, err := client.Volumes.List(ctx, volume.ListOptions{})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for _, v := range list {
+			if !slices.Contains(args, v.Name) {
+				names = append(names, v.Name)
 			}
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

@@ -11,7 +11,6 @@ import (
 	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/spf13/pflag"
 
-	"github.com/nerd-cli/nerd/pkg/cli/compat"
 	"github.com/nerd-cli/nerd/pkg/container"
 )
 
@@ -52,10 +51,8 @@ func (c *ContainerFlags) Options(fs *pflag.FlagSet, image string, command []stri
 // unsupported refuses the flags that nothing would act upon: a setting is in
 // force or it is an error, never forgotten. Which ones is said in package compat.
 func (c *ContainerFlags) unsupported(fs *pflag.FlagSet) error {
-	for _, e := range compat.RefusedFlags("run") {
-		if flag := fs.Lookup(e.Flag); flag != nil && flag.Changed && flag.Value.String() != "false" {
-			return Unsupported("--"+e.Flag+" is", e.Instead)
-		}
+	if err := Refused(fs, "run"); err != nil {
+		return err
 	}
 	if c.isolation != "" && c.isolation != "default" {
 		return fmt.Errorf("invalid isolation: %q: Linux only has 'default'", c.isolation)
