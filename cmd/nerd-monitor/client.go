@@ -186,8 +186,8 @@ func (m *monitor) hello(c *client, h wire.HelloFrame) bool {
 	for i, from := range [2]uint64{h.Stdout, h.Stderr} {
 		end := m.j.end(i)
 		oldest := uint64(0)
-		if end > ringSize {
-			oldest = end - ringSize
+		if end > m.j.ring {
+			oldest = end - m.j.ring
 		}
 		c.off[i] = min(max(from, oldest), end)
 	}

@@ -15,6 +15,12 @@ type config struct {
 	maxSize   int64
 	maxFile   int
 	attrs     string // JSON object that every log line carries
+	lines     bool   // the log is not JSON but lines that begin with a time, a stream and a tag
+	compress  bool   // rotated logs
+	logger    string // path of nerd-logger, which compresses and sends
+	remote    bool   // output goes to nerd-logger
+	drop      bool   // the container never waits for its log: what finds no room is lost
+	buffer    uint64 // bytes held for a log that does not keep up; 0: the default
 	pid       int    // of the running container; 0: not started yet
 	ports     int    // number of inherited port sockets
 	fifos     int    // number of inherited FIFOs (keep)
@@ -71,6 +77,18 @@ func (c *config) set(key, value string) bool {
 		c.logPath = value
 	case "attrs":
 		c.attrs = value
+	case "format":
+		c.lines = value == "lines"
+	case "compress":
+		c.compress = value == "1"
+	case "logger":
+		c.logger = value
+	case "remote":
+		c.remote = value == "1"
+	case "drop":
+		c.drop = value == "1"
+	case "buffer":
+		c.buffer, err = strconv.ParseUint(value, 10, 64)
 	case "max-size":
 		c.maxSize, err = strconv.ParseInt(value, 10, 64)
 	case "max-file":
@@ -89,6 +107,14 @@ func (c *config) set(key, value string) bool {
 		return false
 	}
 	return err == nil
+}
+
+// ring is the size of each of the journal's rings: the buffer in whole pages.
+func (c *config) ring() uint64 {
+	if c.mode == "write" {
+		return defaultRing
+	}
+	return (min(max(c.buffer, defaultRing), largestRing) + 4095) &^ 4095
 }
 
 // splitArgs cuts the content of /proc/self/cmdline into words.

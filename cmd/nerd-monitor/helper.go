@@ -192,6 +192,7 @@ func (m *monitor) tendHelper() {
 // restart hands the container over to the helper, which starts it with a new
 // monitor.
 func (m *monitor) restart() {
+	m.endSinks()
 	m.keeper.stop()
 	if m.relock() {
 		m.removeFiles()
@@ -208,6 +209,7 @@ func (m *monitor) relock() bool {
 
 // finish ends the monitor and leaves nothing behind.
 func (m *monitor) finish() {
+	m.endSinks()
 	m.keeper.stop()
 	if m.relock() {
 		m.removeFiles()
@@ -217,7 +219,7 @@ func (m *monitor) finish() {
 
 // removeFiles removes the monitor's files, the journal last: it is the lock.
 func (m *monitor) removeFiles() {
-	for _, name := range [...]string{wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
+	for _, name := range [...]string{wire.WriterJournal, wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
 		syscall.Unlink(m.path(name))
 	}
 	var st syscall.Stat_t

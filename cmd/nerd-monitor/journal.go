@@ -17,8 +17,8 @@ const (
 	journalMagic   = 0x316e6f6d6472656e // "nerdmon1"
 	journalVersion = 1
 	headerSize     = 4 << 10
-	ringSize       = 128 << 10
-	journalSize    = headerSize + 2*ringSize
+	defaultRing    = 128 << 10 // size of a ring in bytes
+	largestRing    = 256 << 20
 )
 
 // header is the first page of the journal.
@@ -39,10 +39,11 @@ type header struct {
 	stdinHolders   uint64    // of these, with stdin and not at its end
 	stdinSeq       uint64    // stdin[stdinSeq%2] is valid
 	stdin          [2]stdinState
-	stdinSent      int64  // file offset up to which the container has been given stdin
-	started        int64  // monotonic time at which a monitor last took over
-	crashes        uint64 // quick deaths in a row
-	healthAt       int64  // monotonic time of the next health check; 0: none is due
+	stdinSent      int64        // file offset up to which the container has been given stdin
+	started        int64        // monotonic time at which a monitor last took over
+	crashes        uint64       // quick deaths in a row
+	healthAt       int64        // monotonic time of the next health check; 0: none is due
+	sink           [2]sinkState // how far the programs are that take the output from here
 }
 
 // streamHeader is how far a stream has been read. Two words take turns as the
@@ -74,6 +75,7 @@ type plan struct {
 type journal struct {
 	*header
 	fd    int
+	ring  uint64    // size of each ring in bytes, a whole number of pages
 	rings [2][]byte // each mapped twice in a row, so no view of it ever wraps
 }
 
@@ -81,14 +83,15 @@ type journal struct {
 // lock by which at most one monitor serves a container. With fresh the file is a
 // new one: the monitor of the last start may still have the old one mapped. The
 // second result tells whether what was found has been taken over.
-func openJournal(path string, fresh bool, nonce uint64, wait int64) (*journal, bool, syscall.Errno) {
+func openJournal(path string, ring uint64, fresh bool, nonce uint64, wait int64) (*journal, bool, syscall.Errno) {
 	fd, errno := lockJournal(path, fresh, wait)
 	if errno != 0 {
 		return nil, false, errno
 	}
 	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err == nil && st.Size < journalSize {
-		err = syscall.Ftruncate(fd, journalSize)
+	j := &journal{fd: fd, ring: ring}
+	if err := syscall.Fstat(fd, &st); err == nil && st.Size < j.size() {
+		err = syscall.Ftruncate(fd, j.size())
 		if err != nil {
 			return nil, false, err.(syscall.Errno)
 		}
@@ -97,7 +100,6 @@ func openJournal(path string, fresh bool, nonce uint64, wait int64) (*journal, b
 	if err := syscall.Fallocate(fd, 0, 0, headerSize); err == syscall.ENOSPC {
 		return nil, false, syscall.ENOSPC
 	}
-	j := &journal{fd: fd}
 	if errno := j.mapAll(); errno != 0 {
 		return nil, false, errno
 	}
@@ -105,9 +107,9 @@ func openJournal(path string, fresh bool, nonce uint64, wait int64) (*journal, b
 	if fresh || !valid {
 		*j.header = header{version: journalVersion, nonce: nonce}
 		for i := range j.stream {
-			j.stream[i].pos[0] = ringStart(i)
+			j.stream[i].pos[0] = j.start(i)
 		}
-		j.stdin[0].end, j.stdinSent = stdinStart, stdinStart
+		j.stdin[0].end, j.stdinSent = j.size(), j.size()
 		atomic.StoreUint64(&j.magic, journalMagic)
 	}
 	return j, valid && !fresh, 0
@@ -157,31 +159,35 @@ func (j *journal) mapAll() syscall.Errno {
 	j.header = (*header)(pointer(p))
 	for i := range j.rings {
 		// Reserve room for both copies, then put them over it.
-		p, errno := mapFile(0, j.fd, ringStart(i), 2*ringSize)
+		p, errno := mapFile(0, j.fd, j.start(i), uintptr(2*j.ring))
 		if errno != 0 {
 			return errno
 		}
 		for lap := range uintptr(2) {
-			if _, errno := mapFile(p+lap*ringSize, j.fd, ringStart(i), ringSize); errno != 0 {
+			if _, errno := mapFile(p+lap*uintptr(j.ring), j.fd, j.start(i), uintptr(j.ring)); errno != 0 {
 				return errno
 			}
 		}
-		j.rings[i] = memory(p, 2*ringSize)
+		j.rings[i] = memory(p, int(2*j.ring))
 	}
 	return 0
 }
 
-func ringStart(i int) int64 { return headerSize + int64(i)*ringSize }
+// start is where ring i is in the file.
+func (j *journal) start(i int) int64 { return headerSize + int64(uint64(i)*j.ring) }
+
+// size is that of the header and both rings; what follows in the file is stdin's.
+func (j *journal) size() int64 { return j.start(2) }
 
 // end is the offset of the end of what has been read of stream i.
 func (j *journal) end(i int) uint64 {
 	s := &j.stream[i]
-	return s.lap*ringSize + uint64(s.pos[s.lap&1]-ringStart(i))
+	return s.lap*j.ring + uint64(s.pos[s.lap&1]-j.start(i))
 }
 
 // view is the bytes of stream i from one offset to another.
 func (j *journal) view(i int, from, to uint64) []byte {
-	at := from % ringSize
+	at := from % j.ring
 	return j.rings[i][at : at+to-from]
 }
 
@@ -190,16 +196,16 @@ func (j *journal) view(i int, from, to uint64) []byte {
 func (j *journal) fill(i, fd int, floor uint64) (int, syscall.Errno) {
 	s := &j.stream[i]
 	pos := &s.pos[s.lap&1]
-	if *pos == ringStart(i)+ringSize {
-		s.pos[(s.lap+1)&1] = ringStart(i)
+	if *pos == j.start(i+1) {
+		s.pos[(s.lap+1)&1] = j.start(i)
 		atomic.AddUint64(&s.lap, 1)
 		pos = &s.pos[s.lap&1]
 	}
-	room := ringSize - (j.end(i) - floor)
+	room := j.ring - (j.end(i) - floor)
 	if room == 0 {
 		return 0, syscall.ENOBUFS
 	}
-	n := min(room, uint64(ringStart(i)+ringSize-*pos))
+	n := min(room, uint64(j.start(i+1)-*pos))
 	for {
 		r, errno := splice(fd, j.fd, pos, int(n))
 		if errno != syscall.EINTR {

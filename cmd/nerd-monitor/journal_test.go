@@ -13,7 +13,7 @@ import (
 func newJournal(t *testing.T) (*journal, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
-	j, recovered, errno := openJournal(path, true, 7, 0)
+	j, recovered, errno := openJournal(path, defaultRing, true, 7, 0)
 	if errno != 0 || recovered {
 		t.Fatal(errno, recovered)
 	}
@@ -53,7 +53,7 @@ func TestRing(t *testing.T) {
 		if j.end(1) != uint64(want.Len()) || j.end(0) != 0 {
 			t.Fatalf("ends at %d and %d, want 0 and %d", j.end(0), j.end(1), want.Len())
 		}
-		from := max(0, want.Len()-ringSize)
+		from := max(0, want.Len()-defaultRing)
 		if got := string(j.view(1, uint64(from), j.end(1))); got != want.String()[from:] {
 			t.Fatalf("after %d bytes the ring has something else", want.Len())
 		}
@@ -62,7 +62,7 @@ func TestRing(t *testing.T) {
 	if err := syscall.Flock(j.fd, syscall.LOCK_UN); err != nil {
 		t.Fatal(err)
 	}
-	again, recovered, errno := openJournal(path, false, 0, 0)
+	again, recovered, errno := openJournal(path, defaultRing, false, 0, 0)
 	if errno != 0 || !recovered || again.end(1) != end || again.nonce != 7 {
 		t.Errorf("opened again: %v, %v, end %d", errno, recovered, again.end(1))
 	}
@@ -83,8 +83,8 @@ func TestRingKeepsFloor(t *testing.T) {
 			break
 		}
 	}
-	if j.end(0) != ringSize {
-		t.Errorf("took %d bytes, want %d", j.end(0), ringSize)
+	if j.end(0) != defaultRing {
+		t.Errorf("took %d bytes, want %d", j.end(0), defaultRing)
 	}
 }
 
@@ -101,14 +101,14 @@ func TestEndOfPipe(t *testing.T) {
 
 func TestJournalIsLocked(t *testing.T) {
 	j, path := newJournal(t)
-	if _, _, errno := openJournal(path, false, 0, 0); errno != syscall.EBUSY {
+	if _, _, errno := openJournal(path, defaultRing, false, 0, 0); errno != syscall.EBUSY {
 		t.Errorf("got %v, want EBUSY", errno)
 	}
 	if err := syscall.Flock(j.fd, syscall.LOCK_UN); err != nil {
 		t.Fatal(err)
 	}
 	// A fresh start takes another file: the old one may still be mapped.
-	fresh, recovered, errno := openJournal(path, true, 8, 0)
+	fresh, recovered, errno := openJournal(path, defaultRing, true, 8, 0)
 	if errno != 0 || recovered || isNamed(j.fd, path) || !isNamed(fresh.fd, path) {
 		t.Errorf("a fresh start: %v, recovered %v", errno, recovered)
 	}
@@ -119,7 +119,7 @@ func TestJournalOfAnotherVersion(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("nonsense", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j, recovered, errno := openJournal(path, false, 0, 0)
+	j, recovered, errno := openJournal(path, defaultRing, false, 0, 0)
 	if errno != 0 || recovered || j.end(0) != 0 {
 		t.Errorf("got %v, recovered %v", errno, recovered)
 	}

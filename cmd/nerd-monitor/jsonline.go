@@ -105,6 +105,12 @@ func appendTail(b []byte, stream int, attrs string, ns int64) []byte {
 	return append(b, "\"}\n"...)
 }
 
+// appendHead is what precedes the tag of an entry in lines.
+func appendHead(b []byte, stream int, ns int64) []byte {
+	b = append(appendTime(b, ns), ' ')
+	return append(append(b, streamNames[stream]...), ' ')
+}
+
 var streamNames = [2]string{"stdout", "stderr"}
 
 // appendTime appends ns, nanoseconds after 1970, in UTC as RFC 3339 with the

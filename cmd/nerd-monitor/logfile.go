@@ -5,13 +5,16 @@ import (
 	"syscall"
 )
 
-// logFile writes a container's json-file log. Every write is planned in the
+// logFile writes a container's log, as json-file or as lines. Every write is planned in the
 // journal first and committed there afterwards.
 type logFile struct {
 	fd      int      // -1: not open
 	names   []string // the log and its rotated predecessors, youngest first
 	maxSize int64
 	attrs   string
+	lines   bool   // see config
+	logger  string // compresses what has been rotated; empty: nobody does
+	packing []int  // processes that do
 	out     []byte // encoded entries of one write
 	tails   [2][]byte
 	full    bool // encode stopped at the file's largest size
@@ -22,7 +25,10 @@ type logFile struct {
 const outSize = 128 << 10
 
 func newLogFile(c *config) *logFile {
-	l := &logFile{fd: -1, maxSize: c.maxSize, attrs: c.attrs}
+	l := &logFile{fd: -1, maxSize: c.maxSize, attrs: c.attrs, lines: c.lines}
+	if c.compress && c.maxFile > 1 {
+		l.logger = c.logger
+	}
 	l.names = append(l.names, c.logPath)
 	for i := 1; i < c.maxFile; i++ {
 		l.names = append(l.names, c.logPath+"."+strconv.Itoa(i))
@@ -71,13 +77,18 @@ func (l *logFile) recover(j *journal) {
 // pump writes what can be written of the streams' rings. A stream that is final
 // is written to its last byte. It tells whether anything was written.
 func (l *logFile) pump(j *journal, final [2]bool) bool {
+	return l.pumpAt(j, final, now(clockRealtime))
+}
+
+// pumpAt is pump with the time that the entries get.
+func (l *logFile) pumpAt(j *journal, final [2]bool, at int64) bool {
 	c := *j.committed()
 	if c.logged == [2]uint64{j.end(0), j.end(1)} {
 		return false
 	}
 	l.open()
 	inode, size := l.stat()
-	p := plan{seq: j.commitSeq + 1, now: now(clockRealtime), end: [2]uint64{j.end(0), j.end(1)}, final: final, inode: inode, base: size, max: l.maxSize}
+	p := plan{seq: j.commitSeq + 1, now: at, end: [2]uint64{j.end(0), j.end(1)}, final: final, inode: inode, base: size, max: l.maxSize}
 	out := l.encode(j, &c, &p)
 	if len(out) == 0 {
 		return l.rotateFull(size)
@@ -133,7 +144,7 @@ func (l *logFile) encode(j *journal, c *commit, p *plan) []byte {
 			continue
 		}
 		l.dirty = true
-		l.tails[i] = appendTail(l.tails[i][:0], i, l.attrs, p.now)
+		l.tails[i] = l.prepare(l.tails[i][:0], i, p.now)
 		for c.logged[i] < p.end[i] {
 			b := j.view(i, c.logged[i], p.end[i])
 			n, whole := cutLine(b, p.final[i])
@@ -143,6 +154,11 @@ func (l *logFile) encode(j *journal, c *commit, p *plan) []byte {
 			l.full = p.max > 0 && p.base+int64(len(out)) >= p.max
 			if l.full || cap(out)-len(out) < growth*n+len(l.tails[i])+16 {
 				return out
+			}
+			if l.lines {
+				out = l.appendLine(out, c, p, i, b[:n], whole)
+				c.logged[i] += uint64(n)
+				continue
 			}
 			out = append(out, `{"log":"`...)
 			out = appendEscaped(out, b[:n])
@@ -157,6 +173,34 @@ func (l *logFile) encode(j *journal, c *commit, p *plan) []byte {
 	return out
 }
 
+// prepare is what all entries of one write have in common: the end of a JSON
+// entry, or the head of a line.
+func (l *logFile) prepare(b []byte, i int, ns int64) []byte {
+	if l.lines {
+		return appendHead(b, i, ns)
+	}
+	return appendTail(b, i, l.attrs, ns)
+}
+
+// appendLine appends an entry in lines: time, stream, "F " or, if the line goes on
+// in the next entry or has not been ended, "P ", and the text as it is.
+func (l *logFile) appendLine(out []byte, c *commit, p *plan, i int, text []byte, whole bool) []byte {
+	if c.partial[i] == 0 {
+		out = append(out, l.tails[i]...)
+	} else {
+		out = appendHead(out, i, c.partial[i])
+	}
+	if whole {
+		c.partial[i] = 0
+		return append(append(out, "F "...), text...)
+	}
+	if c.partial[i] == 0 {
+		c.partial[i] = p.now
+	}
+	out = append(append(out, "P "...), text...)
+	return append(out, '\n')
+}
+
 // appendPiece ends the entry of a piece of a long line. All pieces of a line
 // carry the time of the first, as Docker's do.
 func (l *logFile) appendPiece(out []byte, c *commit, p *plan, i int, last bool) []byte {
@@ -168,30 +212,6 @@ func (l *logFile) appendPiece(out []byte, c *commit, p *plan, i int, last bool) 
 		c.partial[i] = 0
 	}
 	return out
-}
-
-// rotate renames the log to LOG.1, LOG.1 to LOG.2 and so on, up to the first
-// number that is free; if none is, the oldest file is lost. So a rotation that
-// was cut short can simply be done again.
-func (l *logFile) rotate() {
-	syscall.Close(l.fd)
-	l.fd = -1
-	if len(l.names) < 2 {
-		syscall.Unlink(l.names[0])
-		l.open()
-		return
-	}
-	free := len(l.names) - 1
-	for i := 1; i < free; i++ {
-		var st syscall.Stat_t
-		if syscall.Lstat(l.names[i], &st) == syscall.ENOENT {
-			free = i
-		}
-	}
-	for i := free; i > 0; i-- {
-		syscall.Rename(l.names[i-1], l.names[i])
-	}
-	l.open()
 }
 
 // trim gives back memory that only a flood of output needs. The rings' bytes

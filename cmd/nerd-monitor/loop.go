@@ -57,13 +57,22 @@ func (m *monitor) timeout(busy bool) int {
 	if at := m.healthDue(); at != 0 {
 		next = min(next, at)
 	}
+	for _, s := range m.sinks {
+		if s.at != 0 {
+			next = min(next, s.at)
+		}
+	}
 	switch m.state {
 	case running:
 		if m.j.pid == 0 && len(m.clients) == 0 && m.lost.until == 0 {
 			next = min(next, m.idleSince+startWait)
 		}
 	case draining:
-		next = min(next, max(m.goneAt, m.lastData)+drainQuiet)
+		quiet := max(m.goneAt, m.lastData)
+		next = min(next, quiet+sinkWait)
+		if m.clock < quiet+drainQuiet {
+			next = min(next, quiet+drainQuiet)
+		}
 	case helping:
 		if m.helper.pid == 0 {
 			next = min(next, m.helper.at)
@@ -125,6 +134,9 @@ func (m *monitor) dispatchOther(fd int, events uint32) {
 	}
 	if m.keeper.pid != 0 && fd == m.keeper.pidfd {
 		m.replaceKeeper()
+		return
+	}
+	if m.sinkEvent(fd) {
 		return
 	}
 	for _, c := range m.clients {

@@ -35,6 +35,8 @@ func main() {
 		detach(args)
 	case "forward":
 		joinConnection(c)
+	case "write":
+		writeFeed(c)
 	case "run", "keep":
 		run(c, args[1:])
 	}
@@ -135,7 +137,7 @@ func (m *monitor) takeOver() bool {
 		wait = retryWait
 	}
 	nonce := uint64(now(clockRealtime))
-	j, recovered, errno := openJournal(m.path(wire.JournalName), fresh, nonce, wait)
+	j, recovered, errno := openJournal(m.path(wire.JournalName), m.c.ring(), fresh, nonce, wait)
 	if errno == syscall.EBUSY {
 		fail("another nerd-monitor serves this container", errno)
 	}
@@ -148,14 +150,14 @@ func (m *monitor) takeOver() bool {
 		}
 		syscall.Exit(0) // the container that this was for is gone
 	}
-	m.j, m.stdinCut = j, stdinStart
+	m.j, m.stdinCut = j, j.size()
 	m.throttle()
 	if recovered && j.clients > 0 {
 		m.lost = lost{clients: j.clients, owners: j.owners, stdin: j.stdinHolders, until: now(clockMonotonic) + lostWait}
 		for i := range m.lost.floor {
 			m.lost.floor[i] = j.stream[i].floor
-			if end := j.end(i); end > ringSize {
-				m.lost.floor[i] = max(m.lost.floor[i], end-ringSize)
+			if end := j.end(i); end > m.j.ring {
+				m.lost.floor[i] = max(m.lost.floor[i], end-m.j.ring)
 			}
 		}
 	}
@@ -202,10 +204,11 @@ func (m *monitor) openAll(recovered bool) {
 		m.stdin = m.openFIFO(wire.StdinName, syscall.O_RDWR)
 		m.watch(m.stdin, syscall.EPOLLOUT|epollEdge)
 	}
-	if m.c.logPath != "" {
+	if m.c.logPath != "" && !m.c.drop {
 		m.log = newLogFile(&m.c)
 		m.log.recover(m.j)
 	}
+	m.openSinks()
 }
 
 func (m *monitor) openFIFO(name string, mode int) int {

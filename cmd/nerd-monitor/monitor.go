@@ -34,7 +34,8 @@ type monitor struct {
 	c     config
 	args  []string // words that c was parsed from
 	j     *journal
-	log   *logFile // nil: nothing is logged
+	log   *logFile // nil: this process writes no file
+	sinks []*sink
 	epoll int
 	sock  int
 	pidfd int // of the container's process, -1: not watched
@@ -109,6 +110,11 @@ func (m *monitor) round() bool {
 			progress = true
 		}
 	}
+	for _, s := range m.sinks {
+		if s.pump(m, m.final()) {
+			progress = true
+		}
+	}
 	for i := 0; i < len(m.clients); i++ {
 		if c := m.clients[i]; m.flush(c) {
 			progress = true
@@ -133,7 +139,7 @@ func (m *monitor) readOutput(i int) bool {
 		m.lastData = m.clock
 		return true
 	case errno == syscall.ENOBUFS: // a client or the log must take something first
-		return false
+		return m.makeRoom(i)
 	case errno == syscall.EAGAIN:
 		m.ready[i] = false
 	case errno == 0:
@@ -162,6 +168,9 @@ func (m *monitor) floor(i int) uint64 {
 	floor := m.clientFloor(i)
 	if m.log != nil {
 		floor = min(floor, m.j.committed().logged[i])
+	}
+	for _, s := range m.sinks {
+		floor = min(floor, s.state.acked[i])
 	}
 	return floor
 }
@@ -257,6 +266,7 @@ func (m *monitor) advance() {
 			m.stdinLeft()
 		}
 	}
+	m.tendSinks()
 	if m.retryAt != 0 && m.clock >= m.retryAt {
 		m.retryAt = 0
 		m.ready = [2]bool{true, !m.c.tty}
@@ -268,7 +278,7 @@ func (m *monitor) advance() {
 			m.setExited()
 		}
 	case draining:
-		if f := m.final(); f[0] && f[1] && m.allLogged() {
+		if f := m.final(); f[0] && f[1] && m.allLogged() && m.allTaken() {
 			m.setExited()
 		}
 	case exited:
@@ -300,6 +310,7 @@ func (m *monitor) allLogged() bool {
 }
 
 func (m *monitor) setExited() {
+	m.closeSinks()
 	m.state = exited
 	m.j.exited = 1
 }

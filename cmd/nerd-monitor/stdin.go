@@ -13,7 +13,6 @@ import (
 // the file's pages, so they are not written again but cut off, long after the
 // container has taken what is in them.
 const (
-	stdinStart = journalSize
 	// stdinAhead is how many bytes are taken from clients before the container
 	// takes them.
 	stdinAhead = 128 << 10
@@ -105,7 +104,7 @@ func (m *monitor) feedStdin() {
 		}
 		if m.j.stdinSent-m.stdinCut >= 2*stdinKeep {
 			cut := (m.j.stdinSent - stdinKeep) &^ (stdinKeep - 1)
-			syscall.Fallocate(m.j.fd, fallocPunchHole, stdinStart, cut-stdinStart)
+			syscall.Fallocate(m.j.fd, fallocPunchHole, m.j.size(), cut-m.j.size())
 			m.stdinCut = cut
 		}
 	}

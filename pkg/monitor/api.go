@@ -35,9 +35,19 @@ type Config struct {
 	TTY       bool   // one stream, no stderr
 	OpenStdin bool   // hold stdin open
 	StdinOnce bool   // close stdin when the first attached client that had it ends it or leaves
-	LogPath   string // json-file log; empty: nothing is logged
+	LogPath   string // log file; empty: none is written
 	MaxSize   int64  // bytes after which the log is rotated; 0: never
 	MaxFile   int    // number of log files kept, the current one included; at least 1
+	LogLines  bool   // the log is not json-file but lines that begin with time, stream and tag
+	Compress  bool   // rotated log files, with gzip; by Logger
+	// Logger is the path of nerd-logger.
+	Logger string
+	// Remote, if there is any, has the output sent to where it says: it is
+	// nerd-logger's configuration.
+	Remote []byte
+	// Buffer, if it is not 0, is how many bytes are held for a log that does not
+	// keep up; then the oldest lines are lost, and the container does not wait.
+	Buffer int64
 	// Attrs are written into each log entry: what Docker's log options "labels"
 	// and "env" select.
 	Attrs map[string]string

@@ -13,6 +13,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nerd-cli/nerd/pkg/monitor/wire"
+	"github.com/nerd-cli/nerd/pkg/state"
 )
 
 // Spawn starts a monitor and returns a client that is connected to it. When it
@@ -29,6 +32,11 @@ func Spawn(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	if cfg.LogPath != "" {
 		if err := os.MkdirAll(filepath.Dir(cfg.LogPath), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.Remote) > 0 {
+		if err := state.WriteFile(filepath.Join(cfg.Dir, wire.LoggerConfig), cfg.Remote, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -90,6 +98,12 @@ func (cfg Config) args() ([]string, error) {
 		"log=" + cfg.LogPath,
 		"max-size=" + strconv.FormatInt(max(cfg.MaxSize, 0), 10),
 		"max-file=" + strconv.Itoa(max(cfg.MaxFile, 1)),
+		"format=" + cfg.format(),
+		"compress=" + flag(cfg.Compress),
+		"logger=" + cfg.Logger,
+		"remote=" + flag(len(cfg.Remote) > 0),
+		"drop=" + flag(cfg.Buffer > 0),
+		"buffer=" + strconv.FormatInt(max(cfg.Buffer, 0), 10),
 		"pid=" + strconv.Itoa(cfg.PID),
 		"ports=" + strconv.Itoa(len(cfg.Ports)),
 	}
@@ -116,6 +130,13 @@ func (cfg Config) args() ([]string, error) {
 
 // maxArgs is what the monitor reads of its command line.
 const maxArgs = 1<<20 - 64
+
+func (cfg Config) format() string {
+	if cfg.LogLines {
+		return "lines"
+	}
+	return "json"
+}
 
 func flag(on bool) string {
 	if on {
