@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -76,7 +77,13 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 	if err := s.settle(ctx, target, platforms.All, LoadOptions{Progress: opts.Progress}); err != nil {
 		return "", err
 	}
-	_, err = s.publish(ctx, entry{name, target})
+	loaded, err := s.publish(ctx, entry{name, target})
+	if err == nil && loaded.Name != "" {
+		s.emit(ctx, events.ActionTag, target.Digest.String(), loaded.Name, config.Config.Labels)
+	}
+	if err == nil {
+		s.emitByID(ctx, events.ActionImport, target.Digest, config.Config.Labels)
+	}
 	return target.Digest, err
 }
 

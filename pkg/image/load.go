@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -66,6 +67,7 @@ func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) (load
 		if err != nil {
 			return nil, err
 		}
+		s.emitByID(ctx, events.ActionLoad, l.ID, s.labels(ctx, e.target))
 		loaded = append(loaded, l)
 	}
 	return loaded, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/semaphore"
@@ -96,6 +97,7 @@ func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOpti
 	if err != nil {
 		return nil, err
 	}
+	s.emit(ctx, events.ActionPull, reference.FamiliarString(named), reference.FamiliarName(named), f.Config.Config.Labels)
 	return &Pulled{
 		Name: name, Digest: target.Digest, New: before != target.Digest, Image: f.image(name, target),
 	}, s.dropDangling(ctx, target.Digest)

@@ -7,6 +7,7 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
 	digest "github.com/opencontainers/go-digest"
 )
@@ -53,6 +54,7 @@ func (s *Service) untag(ctx context.Context, record images.Image) ([]image.Delet
 	if err := s.client.Images().Delete(ctx, record.Name); err != nil && !errdefs.IsNotFound(err) {
 		return nil, err
 	}
+	s.emit(ctx, events.ActionUnTag, record.Target.Digest.String(), Familiar(record.Name), s.labels(ctx, record.Target))
 	return []image.DeleteResponse{{Untagged: Familiar(record.Name)}}, nil
 }
 
@@ -100,6 +102,7 @@ func conflict(ref string, byName bool, id string, u User, force string) error {
 // content is gone.
 func (s *Service) removeAll(ctx context.Context, target digest.Digest, all []images.Image) ([]image.DeleteResponse, error) {
 	var done []image.DeleteResponse
+	labels := s.labels(ctx, all[0].Target) // there is nothing to read them from afterwards
 	for i, r := range all {
 		var opts []images.DeleteOpt
 		if i == len(all)-1 {
@@ -109,10 +112,12 @@ func (s *Service) removeAll(ctx context.Context, target digest.Digest, all []ima
 			return done, err
 		}
 		if !isDangling(r.Name) {
+			s.emit(ctx, events.ActionUnTag, target.String(), Familiar(r.Name), labels)
 			done = append(done, image.DeleteResponse{Untagged: Familiar(r.Name)})
 		}
 	}
 	s.forget(target)
+	s.emitByID(ctx, events.ActionDelete, target, labels)
 	return append(done, image.DeleteResponse{Deleted: target.String()}), nil
 }
 

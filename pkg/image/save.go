@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -34,6 +35,7 @@ func (s *Service) Save(ctx context.Context, refs []string, w io.Writer, opts Sav
 		exports = exports[1:]
 	}
 	exports = append(exports, archive.WithPlatform(anyOf{matcher, len(opts.Platforms) == 0}))
+	var saved []ocispec.Descriptor
 	for _, ref := range refs {
 		records, err := s.toSave(ctx, ref)
 		if err != nil {
@@ -48,9 +50,18 @@ func (s *Service) Save(ctx context.Context, refs []string, w io.Writer, opts Sav
 				names = []string{r.Name}
 			}
 			exports = append(exports, archive.WithManifest(r.Target, names...))
+			if !slices.ContainsFunc(saved, func(d ocispec.Descriptor) bool { return d.Digest == r.Target.Digest }) {
+				saved = append(saved, r.Target)
+			}
 		}
 	}
-	return archive.Export(ctx, aheadStore{store}, w, exports...)
+	if err := archive.Export(ctx, aheadStore{store}, w, exports...); err != nil {
+		return err
+	}
+	for _, target := range saved {
+		s.emitByID(ctx, events.ActionSave, target.Digest, s.labels(ctx, target))
+	}
+	return nil
 }
 
 // anyOf orders platforms, and matches all of them if all is set.

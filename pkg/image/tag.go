@@ -5,6 +5,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
 )
 
 // Tag gives an image one more name. The name is taken from the image that had it.
@@ -25,5 +26,6 @@ func (s *Service) Tag(ctx context.Context, ref, name string) error {
 	if _, err := s.setRecord(ctx, reference.TagNameOnly(named).String(), target); err != nil {
 		return err
 	}
+	s.emit(ctx, events.ActionTag, target.Digest.String(), reference.FamiliarString(reference.TagNameOnly(named)), s.labels(ctx, target))
 	return s.dropDangling(ctx, target.Digest)
 }
