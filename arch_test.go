@@ -19,10 +19,11 @@ const module = "github.com/nerd-cli/nerd/"
 // logs} -> {ctrd, state} -> leaves. "..." stands for everything below, the longest
 // entry that matches a package decides.
 var layers = map[string][]string{
-	"cmd/nerd":         {"pkg/cli", "pkg/cli/iostreams"},
-	"cmd/nerd-init":    {},
-	"cmd/nerd-monitor": {"pkg/monitor/wire"}, // beside every container: it stays tiny
-	"cmd/nerd-logger":  {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
+	"cmd/nerd":          {"pkg/cli", "pkg/cli/iostreams"},
+	"cmd/nerd-init":     {},
+	"cmd/nerd-monitor":  {"pkg/monitor/wire"}, // beside every container: it stays tiny
+	"cmd/nerd-resolver": {"pkg/resolver"},
+	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
 		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
@@ -43,7 +44,8 @@ var layers = map[string][]string{
 	"pkg/rootfs":               {}, // held descriptors of trees that others change
 	"pkg/archive":              {"pkg/rootfs"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
-	"pkg/netutil":              {"pkg/event", "pkg/state", "pkg/errs"},
+	"pkg/netutil":              {"pkg/resolver", "pkg/event", "pkg/state", "pkg/errs"},
+	"pkg/resolver":             {}, // a process for each network with names: it stays small
 	"pkg/monitor":              {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
 	"pkg/monitor/wire":         {},
 	"pkg/logs":                 {"pkg/state", "pkg/errs"},
@@ -79,7 +81,7 @@ var outside = map[string][]string{
 	"github.com/containernetworking/":            {"pkg/netutil"},
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
-	"os/exec":                                    {"pkg/netutil", "pkg/engine", "pkg/monitor", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
+	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},
 	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},

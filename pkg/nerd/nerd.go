@@ -106,7 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.Images = image.New(conn, layout, resolver)
 	c.Images.SetEvents(c.Events)
 	c.Networks = netutil.New(netutil.Config{
-		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Events: c.Events,
+		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Resolver: programPath("", "nerd-resolver", layout), Events: c.Events,
 		Live: func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
 	})
 	c.Volumes = volume.New(volume.Config{

@@ -1,13 +1,14 @@
 package netutil
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -36,73 +37,132 @@ func (s *Service) Attach(ctx context.Context, req AttachRequest) (a *Attachment,
 		return nil, fmt.Errorf("container %s has no network namespace yet: %w", req.ContainerID, errdefs.ErrFailedPrecondition)
 	}
 	if rec.complete() && rec.serves(req) {
-		return rec.attachment()
+		rec.Name, rec.Hostname = req.Name, req.Hostname
+		return s.finish(ctx, rec)
 	}
 	if len(rec.Joined) > 0 {
 		if err := s.leave(ctx, rec); err != nil {
 			return nil, err
 		}
 	}
-	rec.Name, rec.Ports = req.Name, req.Ports
-	for i, ep := range req.Endpoints {
-		if err := s.join(ctx, rec, i, ep); err != nil {
+	list, err := s.plan(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	rec.Name, rec.Hostname, rec.DNS, rec.Ports = req.Name, req.Hostname, req.DNS, req.Ports
+	for _, p := range list {
+		if err := s.join(ctx, rec, p, chainOptions{noRoutes: len(list) > 1}); err != nil {
 			return nil, errors.Join(err, s.leave(context.WithoutCancel(ctx), rec))
 		}
 	}
-	if err := s.save(rec); err != nil {
+	if len(list) > 1 {
+		err = s.settleRoutes(rec)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.leave(context.WithoutCancel(ctx), rec))
 	}
-	return rec.attachment()
+	if a, err = s.finish(ctx, rec); err != nil {
+		return nil, errors.Join(err, s.leave(context.WithoutCancel(ctx), rec))
+	}
+	for _, p := range list {
+		s.emit(ctx, "connect", p.net, map[string]string{"container": req.ContainerID})
+	}
+	return a, nil
 }
 
-// serves tells whether the record's wiring is what req asks for.
+// finish writes the record, from which the resolver knows the container, and sees
+// to it that there is a resolver.
+func (s *Service) finish(ctx context.Context, rec *record) (*Attachment, error) {
+	if err := s.save(rec); err != nil {
+		return nil, err
+	}
+	a, err := rec.attachment()
+	if err != nil {
+		return nil, err
+	}
+	a.Names = s.resolvers(ctx, rec)
+	return a, nil
+}
+
+// serves tells whether the record's wiring is what req asks for. The order is of
+// no account: a network that was connected later comes last in the record.
 func (r *record) serves(req AttachRequest) bool {
-	have := make([]Endpoint, 0, len(r.Joined))
+	var have, want []string
 	for _, j := range r.Joined {
-		have = append(have, j.Endpoint)
+		have = append(have, j.Endpoint.key())
 	}
-	return slices.Equal(r.Ports, req.Ports) && slices.EqualFunc(have, req.Endpoints, func(a, b Endpoint) bool {
-		x, errX := json.Marshal(a)
-		y, errY := json.Marshal(b)
-		return errX == nil && errY == nil && bytes.Equal(x, y)
-	})
+	for _, e := range req.Endpoints {
+		want = append(want, e.key())
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	return slices.Equal(r.Ports, req.Ports) && slices.Equal(r.DNS, req.DNS) && slices.Equal(have, want)
 }
 
-// join wires endpoint i. The intent is on disk before the plugins run.
-func (s *Service) join(ctx context.Context, rec *record, i int, ep Endpoint) error {
-	n, err := s.Network(ctx, ep.Network)
+// key is a text that two endpoints share if they ask for the same.
+func (e Endpoint) key() string {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return "\x00" + err.Error() // equals nothing
+	}
+	return string(data)
+}
+
+// join wires an endpoint. The intent is on disk before the plugins run.
+func (s *Service) join(ctx context.Context, rec *record, p planned, o chainOptions) error {
+	n := p.net
+	var ports []PublishedPort
+	if p.ports {
+		ports = rec.Ports
+	}
+	caps, err := capabilities(*n, p.Endpoint, ports)
 	if err != nil {
 		return err
 	}
-	if n.Conflist == nil {
-		return fmt.Errorf("network %s cannot be joined: it has no interfaces of its own: %w", n.Name, errdefs.ErrInvalidArgument)
-	}
-	// Published ports lead to the first endpoint, the one with the default route.
-	ports := rec.Ports
-	if i > 0 {
-		ports = nil
-	}
-	if len(ports) > 0 && n.Firewall == "" {
-		return fmt.Errorf("ports cannot be published on network %s: its driver %s has no port mapping: %w", n.Name, n.Driver, errdefs.ErrInvalidArgument)
-	}
-	caps, err := capabilities(ep, ports)
-	if err != nil {
-		return err
-	}
-	list, err := n.chain(len(ports) > 0)
+	o.ports, o.anyAddr = len(ports) > 0, p.IPv4.IsValid() || p.IPv6.IsValid()
+	list, err := n.chain(o)
 	if err != nil {
 		return fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	ifName, err := rec.ifName(p)
+	if err != nil {
+		return err
+	}
+	known := *n
+	known.Conflist = nil // List has it
+	rec.Joined = append(rec.Joined, joined{Endpoint: p.Endpoint, Network: known, IfName: ifName, List: list.Bytes, Caps: caps})
+	if err := s.save(rec); err != nil {
+		return err
+	}
+	// From here on a removal of the network sees the record. One that came before
+	// is seen here.
+	if there, err := s.still(n); !there || err != nil {
+		return errors.Join(notFoundError(n.Name), err)
 	}
 	if err := s.prepare(ctx, n); err != nil {
 		return fmt.Errorf("preparing network %s: %w", n.Name, err)
 	}
-	known := *n
-	known.Conflist = nil // List has it
-	rec.Joined = append(rec.Joined, joined{Endpoint: ep, Network: known, IfName: "eth" + strconv.Itoa(i), List: list.Bytes, Caps: caps})
-	if err := s.save(rec); err != nil {
+	j := &rec.Joined[len(rec.Joined)-1]
+	if err := s.add(ctx, rec, j, list); err != nil {
 		return err
 	}
-	return s.add(ctx, rec, &rec.Joined[len(rec.Joined)-1], list)
+	sysctls, err := p.sysctls(ifName)
+	if err != nil || len(sysctls)+len(p.LinkLocal) == 0 {
+		return err
+	}
+	if err := s.host.tune(s.cfg.Layout.Netns(rec.ID), ifName, p.LinkLocal, sysctls); err != nil {
+		return fmt.Errorf("network %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// still tells whether a network has not been removed since it was read.
+func (s *Service) still(n *Network) (bool, error) {
+	_, err := os.Stat(n.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // add runs the chain, a second time if the first ran out of addresses or met one
@@ -167,15 +227,12 @@ type portMapping struct {
 }
 
 // capabilities are the dynamic arguments of CNI's conventions, nil for none.
-func capabilities(ep Endpoint, ports []PublishedPort) (json.RawMessage, error) {
+func capabilities(n Network, ep Endpoint, ports []PublishedPort) (json.RawMessage, error) {
 	caps := map[string]any{}
 	var ips []string
-	for _, ip := range []interface {
-		IsValid() bool
-		String() string
-	}{ep.IPv4, ep.IPv6} {
+	for _, ip := range []netip.Addr{ep.IPv4, ep.IPv6} {
 		if ip.IsValid() {
-			ips = append(ips, ip.String())
+			ips = append(ips, n.ipArgument(ip))
 		}
 	}
 	if len(ips) > 0 {
@@ -205,6 +262,17 @@ func capabilities(ep Endpoint, ports []PublishedPort) (json.RawMessage, error) {
 	return json.Marshal(caps)
 }
 
+// ipArgument is an address as the network's IPAM plugin wants it: static has to be
+// told the size of the subnet.
+func (n *Network) ipArgument(ip netip.Addr) string {
+	for _, sub := range n.Subnets {
+		if n.IPAM == ipamStatic && sub.Subnet.Contains(ip) {
+			return netip.PrefixFrom(ip, sub.Subnet.Bits()).String()
+		}
+	}
+	return ip.String()
+}
+
 // addressProblem tells the failures of host-local that a stale lease can cause.
 // Plugins have no error code for them, so their words have to do.
 func addressProblem(err error) bool {
@@ -226,10 +294,10 @@ func attachError(j *joined, err error) error {
 	msg := cniMessage(err)
 	switch {
 	case strings.Contains(msg, "no IP addresses available"):
-		return errs.WithHint(fmt.Errorf("network %s has no free address: %w", j.Network.Name, errdefs.ErrResourceExhausted),
+		return errs.WithHint(&kindError{fmt.Sprintf("no available IPv4 addresses on this network's address pools: %s (%s)", j.Network.Name, j.Network.ID), errdefs.ErrResourceExhausted},
 			"remove containers, or use a network with a larger subnet")
-	case strings.Contains(msg, "is not available in range set"):
-		return fmt.Errorf("network %s: address %s is already in use: %w", j.Network.Name, j.Endpoint.addresses(), errdefs.ErrAlreadyExists)
+	case strings.Contains(msg, "is not available in range set"), strings.Contains(msg, "duplicate allocation"):
+		return &kindError{fmt.Sprintf("network %s: address %s is already in use: Address already in use", j.Network.Name, j.Endpoint.addresses()), errdefs.ErrAlreadyExists}
 	case strings.Contains(msg, "failed to allocate all requested IPs"), strings.Contains(msg, "is subnet's gateway"):
 		return fmt.Errorf("network %s: address %s is not one that containers can have: %w", j.Network.Name, j.Endpoint.addresses(), errdefs.ErrInvalidArgument)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/containernetworking/cni/pkg/types"
+	"github.com/moby/moby/api/types/network"
 )
 
 func request(id string, ports ...PublishedPort) AttachRequest {
@@ -303,7 +304,7 @@ func TestAttachHealsExhaustion(t *testing.T) {
 		return nil
 	}
 	_, err = s.Attach(t.Context(), request("c2"))
-	if !errdefs.IsResourceExhausted(err) || !strings.Contains(err.Error(), "no free address") {
+	if !errdefs.IsResourceExhausted(err) || !strings.Contains(err.Error(), "no available IPv4 addresses") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -330,7 +331,9 @@ func TestAttachRefuses(t *testing.T) {
 		}
 		return nil
 	}
-	req.Endpoints = []Endpoint{{Network: NetworkBridge, IPv4: netip.MustParseAddr("10.9.0.9")}}
+	_, err = s.Create(t.Context(), CreateOptions{Name: "own", IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.9.0.0/24")}}}})
+	must(t, err)
+	req.Endpoints = []Endpoint{{Network: "own", IPv4: netip.MustParseAddr("10.9.0.9")}}
 	if _, err := s.Attach(t.Context(), req); !errdefs.IsAlreadyExists(err) || !strings.Contains(err.Error(), "10.9.0.9 is already in use") {
 		t.Errorf("address in use: %v", err)
 	}

@@ -61,7 +61,7 @@ func (s *Service) leave(ctx context.Context, rec *record) error {
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			return fmt.Errorf("leaving network %s: %w", j.Network.Name, ctxErr)
 		}
-		if err != nil && i == 0 && len(rec.Ports) > 0 {
+		if err != nil && j.publishes() {
 			kept = append(kept, j)
 			failed = append(failed, fmt.Errorf("leaving network %s: %s", j.Network.Name, cniMessage(err)))
 			continue

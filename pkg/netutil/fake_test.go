@@ -29,6 +29,11 @@ type fakeHost struct {
 	links    []string
 	rules    []portRule
 	pinErr   error
+	own      map[string][]netip.Prefix // addresses of interfaces
+	have     map[string]bool           // interfaces
+	routes   []defaultRoute
+	tuned    []string
+	cleared  []string
 }
 
 func (h *fakeHost) pin(path string) error {
@@ -71,6 +76,32 @@ func (h *fakeHost) portRules(_ context.Context, networks []*Network) ([]portRule
 		rules = append(rules, portRule{r.id, networks[0]})
 	}
 	return rules, nil
+}
+func (h *fakeHost) addresses(string) (map[string][]netip.Prefix, error) { return h.own, nil }
+func (h *fakeHost) hasLink(name string) (bool, error)                   { return h.have[name], nil }
+func (h *fakeHost) makeParent(n *Network) error {
+	h.prepared = append(h.prepared, "parent "+n.parent())
+	return nil
+}
+
+func (h *fakeHost) removeParent(n *Network) error {
+	h.cleared = append(h.cleared, "parent "+n.parent())
+	return nil
+}
+
+func (h *fakeHost) clear(_ context.Context, gone *Network, _ []*Network, _ ruleSet) error {
+	h.cleared = append(h.cleared, gone.Name)
+	return nil
+}
+
+func (h *fakeHost) route(_ string, want []defaultRoute) error {
+	h.routes = want
+	return nil
+}
+
+func (h *fakeHost) tune(_, dev string, addrs []netip.Addr, sysctls map[string]string) error {
+	h.tuned = append(h.tuned, fmt.Sprint(dev, addrs, sysctls))
+	return nil
 }
 func (h *fakeHost) firewall(context.Context) (string, error) { return h.backend, nil }
 

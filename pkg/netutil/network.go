@@ -2,17 +2,16 @@ package netutil
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/containernetworking/cni/libcni"
 
 	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -29,31 +28,56 @@ type cachedNetwork struct {
 }
 
 // Networks lists every network by name: the conflists in Layout.Networks(), and
-// host and none, which need none.
+// host and none, which need none. One that cannot be read is left out, see Broken.
 func (s *Service) Networks(ctx context.Context) ([]Network, error) {
-	names, err := namesIn(s.cfg.Layout.Networks(), conflistSuffix)
-	if err != nil {
-		return nil, fmt.Errorf("listing networks: %w", err)
-	}
-	list := []Network{hostNetwork(), noneNetwork()}
-	for _, name := range names {
-		n, err := s.fromFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed since it was listed
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, *n)
-	}
-	slices.SortFunc(list, func(a, b Network) int { return cmpString(a.Name, b.Name) })
-	return list, ctx.Err()
+	list, _, err := s.all(ctx)
+	return list, err
 }
 
-// Network is the network of that name. The default network need not exist yet:
-// it is made when the first container joins it, see EnsureDefault.
-func (s *Service) Network(ctx context.Context, name string) (*Network, error) {
-	switch name {
+// Broken says what is wrong with each conflist that cannot be read. The other
+// networks do not suffer from it.
+func (s *Service) Broken(ctx context.Context) []error {
+	_, broken, err := s.all(ctx)
+	if err != nil {
+		return []error{err}
+	}
+	return broken
+}
+
+func (s *Service) all(ctx context.Context) (list []Network, broken []error, err error) {
+	list = []Network{hostNetwork(), noneNetwork()}
+	for _, dir := range s.networkDirs() {
+		names, err := namesIn(dir, conflistSuffix)
+		if err != nil {
+			return nil, nil, fmt.Errorf("listing networks: %w", err)
+		}
+		for _, name := range names {
+			n, err := s.fromFile(filepath.Join(dir, name+conflistSuffix))
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // removed since it was listed
+			case err != nil:
+				broken = append(broken, err)
+			case slices.ContainsFunc(list, func(o Network) bool { return o.Name == n.Name }):
+				broken = append(broken, fmt.Errorf("network %s in %s: another network has that name", n.Name, n.File))
+			default:
+				list = append(list, *n)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Network) int { return cmpString(a.Name, b.Name) })
+	return list, broken, ctx.Err()
+}
+
+// networkDirs are the folders with conflists. Only the first is written to.
+func (s *Service) networkDirs() []string {
+	return append([]string{s.cfg.Layout.Networks()}, s.cfg.ConflistDirs...)
+}
+
+// Network is the network of that name, or with that id or beginning of an id. The
+// default network need not exist yet: it is made when the first container joins
+// it, see EnsureDefault.
+func (s *Service) Network(ctx context.Context, ref string) (*Network, error) {
+	switch ref {
 	case NetworkHost:
 		n := hostNetwork()
 		return &n, nil
@@ -63,20 +87,52 @@ func (s *Service) Network(ctx context.Context, name string) (*Network, error) {
 	case NetworkBridge, NetworkDefault:
 		return s.EnsureDefault(ctx)
 	}
-	if err := checkID(name); err != nil {
-		return nil, fmt.Errorf("network %q: %w", name, errdefs.ErrInvalidArgument)
+	if checkID(ref) != nil {
+		return nil, notFoundError(ref)
 	}
-	n, err := s.fromFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("network %s not found: %w", name, errdefs.ErrNotFound)
+	n, err := s.fromFile(s.conflistPath(ref))
+	if err == nil {
+		return n, nil
 	}
-	return n, err
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s.search(ctx, ref)
+}
+
+// search looks for a network by a name other than that of its file, or by its id.
+func (s *Service) search(ctx context.Context, ref string) (*Network, error) {
+	list, _, err := s.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []*Network
+	for i := range list {
+		n := &list[i]
+		if n.Name == ref || n.ID == ref {
+			return n, nil
+		}
+		if strings.HasPrefix(n.ID, ref) {
+			found = append(found, n)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, notFoundError(ref)
+	case 1:
+		return found[0], nil
+	}
+	return nil, &kindError{fmt.Sprintf("network %s is ambiguous (%d matches found on id prefix)", ref, len(found)), errdefs.ErrInvalidArgument}
+}
+
+func notFoundError(ref string) error {
+	return &kindError{fmt.Sprintf("network %s not found", ref), errdefs.ErrNotFound}
 }
 
 // EnsureDefault is the default network, which it makes if it is not there. The
 // subnet is chosen once, when it overlaps nothing on the host, and kept.
 func (s *Service) EnsureDefault(ctx context.Context) (n *Network, err error) {
-	if n, err = s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
+	if n, err = s.fromFile(s.conflistPath(NetworkBridge)); !errors.Is(err, fs.ErrNotExist) {
 		return n, err
 	}
 	l, err := s.networksLock(ctx)
@@ -84,7 +140,7 @@ func (s *Service) EnsureDefault(ctx context.Context) (n *Network, err error) {
 		return nil, err
 	}
 	defer releaseLock(l, &err)
-	if n, err = s.fromFile(NetworkBridge); !errors.Is(err, fs.ErrNotExist) {
+	if n, err = s.fromFile(s.conflistPath(NetworkBridge)); !errors.Is(err, fs.ErrNotExist) {
 		return n, err
 	}
 	if n, err = s.newDefault(ctx); err != nil {
@@ -98,40 +154,29 @@ func (s *Service) newDefault(ctx context.Context) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	taken, err := s.host.taken(s.defaultBridge())
+	subnet, err := s.chooseSubnet(ctx, s.defaultBridge(), s.cfg.Subnets)
 	if err != nil {
 		return nil, err
-	}
-	existing, err := s.Networks(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range existing {
-		for _, sub := range n.Subnets {
-			taken = append(taken, sub.Subnet)
-		}
-	}
-	candidates := s.cfg.Subnets
-	if len(candidates) == 0 {
-		candidates = defaultPools()
-	}
-	subnet, ok := freeSubnet(candidates, taken)
-	if !ok {
-		return nil, errs.WithHint(fmt.Errorf("every private subnet that could be used overlaps a route of this host: %w", errdefs.ErrResourceExhausted),
-			"remove unused networks or routes")
 	}
 	n := &Network{
-		Name: NetworkBridge, CNIName: s.cniName(NetworkBridge), Driver: "bridge", Created: time.Now().UTC(), Bridge: s.defaultBridge(), Firewall: backend,
+		Name: NetworkBridge, ID: hash("network", NetworkBridge), CNIName: s.cniName(NetworkBridge), Driver: driverBridge,
+		Created: time.Now().UTC(), Bridge: s.defaultBridge(), Firewall: backend,
 		Subnets: []Subnet{{Subnet: subnet, Gateway: subnet.Addr().Next()}},
 	}
-	data, err := s.bridgeConflist(n)
+	return s.writeNetwork(n)
+}
+
+// writeNetwork makes a network exist.
+func (s *Service) writeNetwork(n *Network) (*Network, error) {
+	data, err := s.conflist(n)
 	if err != nil {
 		return nil, err
 	}
-	if err := state.WriteFile(s.conflistPath(n.Name), data, 0o644); err != nil {
+	path := s.conflistPath(n.Name)
+	if err := state.WriteFile(path, data, 0o644); err != nil {
 		return nil, err
 	}
-	return s.fromFile(n.Name)
+	return s.fromFile(path)
 }
 
 func (s *Service) conflistPath(name string) string {
@@ -145,14 +190,13 @@ func (s *Service) networksLock(ctx context.Context) (*state.Lock, error) {
 
 // fromFile reads a conflist, or returns what it read before if the file has not
 // changed. The caller must not modify the result.
-func (s *Service) fromFile(name string) (*Network, error) {
-	path := s.conflistPath(name)
+func (s *Service) fromFile(path string) (*Network, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	cached, ok := s.cache[name]
+	cached, ok := s.cache[path]
 	s.mu.Unlock()
 	if ok && cached.mod.Equal(info.ModTime()) && cached.size == info.Size() {
 		return cached.net, nil
@@ -161,119 +205,18 @@ func (s *Service) fromFile(name string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := strings.TrimSuffix(filepath.Base(path), conflistSuffix)
 	n, err := parseNetwork(name, data)
 	if err != nil {
 		return nil, errs.WithHint(fmt.Errorf("reading network %s from %s: %w", name, path, err), "mend or remove the file")
 	}
+	if n.File = path; n.foreign() && checkID(n.CNIName) == nil {
+		n.Name, n.ID = n.CNIName, hash("network", n.CNIName)
+	}
 	s.mu.Lock()
-	s.cache[name] = cachedNetwork{info.ModTime(), info.Size(), n}
+	s.cache[path] = cachedNetwork{info.ModTime(), info.Size(), n}
 	s.mu.Unlock()
 	return n, nil
-}
-
-// meta is what nerd keeps in a conflist under its own key. Plugins ignore it.
-type meta struct {
-	Name     string            `json:"name"`
-	Driver   string            `json:"driver"`
-	Created  time.Time         `json:"created,omitzero"`
-	Firewall string            `json:"firewall,omitempty"`
-	Subnets  []Subnet          `json:"subnets,omitempty"`
-	Bridge   string            `json:"bridge,omitempty"`
-	Labels   map[string]string `json:"labels,omitempty"`
-}
-
-// parseNetwork understands nerd's own conflists and any other one, of which it
-// knows what the first plugin tells.
-func parseNetwork(name string, data []byte) (*Network, error) {
-	var doc struct {
-		Name    string `json:"name"`
-		Nerd    *meta  `json:"nerd"`
-		Plugins []struct {
-			Type   string `json:"type"`
-			Bridge string `json:"bridge"`
-		} `json:"plugins"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, err
-	}
-	if len(doc.Plugins) == 0 {
-		return nil, errors.New("it names no plugin")
-	}
-	n := &Network{Name: name, ID: hash("network", name), CNIName: doc.Name, Conflist: data}
-	if m := doc.Nerd; m != nil {
-		n.Driver, n.Created, n.Firewall, n.Subnets, n.Bridge, n.Labels = m.Driver, m.Created, m.Firewall, m.Subnets, m.Bridge, m.Labels
-		return n, nil
-	}
-	n.Driver, n.Bridge = doc.Plugins[0].Type, doc.Plugins[0].Bridge
-	return n, nil
-}
-
-// bridgeConflist is the leanest chain that does Docker's bridge: one plugin for
-// device, namespace and addresses. Masquerading and forwarding are rules of the
-// network, not of each container, see ruleSet.
-func (s *Service) bridgeConflist(n *Network) ([]byte, error) {
-	type ipRange struct {
-		Subnet  string `json:"subnet"`
-		Gateway string `json:"gateway"`
-	}
-	var ranges [][]ipRange
-	var routes []map[string]string
-	for _, sub := range n.Subnets {
-		ranges = append(ranges, []ipRange{{sub.Subnet.String(), sub.Gateway.String()}})
-		dst := "0.0.0.0/0"
-		if sub.Subnet.Addr().Is6() {
-			dst = "::/0"
-		}
-		routes = append(routes, map[string]string{"dst": dst})
-	}
-	return json.MarshalIndent(map[string]any{
-		"cniVersion": "1.0.0",
-		"name":       n.CNIName,
-		"nerd": meta{
-			Name: n.Name, Driver: n.Driver, Created: n.Created, Firewall: n.Firewall,
-			Subnets: n.Subnets, Bridge: n.Bridge, Labels: n.Labels,
-		},
-		"plugins": []any{map[string]any{
-			"type":         "bridge",
-			"bridge":       n.Bridge,
-			"isGateway":    true,
-			"hairpinMode":  true, // a container reaches itself through its published port
-			"capabilities": map[string]bool{"mac": true, "ips": true},
-			"ipam": map[string]any{
-				"type": "host-local", "dataDir": s.cfg.Layout.IPAM(), "ranges": ranges, "routes": routes,
-			},
-		}},
-	}, "", "  ")
-}
-
-// chain is the conflist to run, with portmap at its end if ports are published:
-// who publishes none does not pay for it.
-func (n *Network) chain(ports bool) (*libcni.NetworkConfigList, error) {
-	data := []byte(n.Conflist)
-	if ports {
-		var doc map[string]json.RawMessage
-		var plugins []json.RawMessage
-		if err := json.Unmarshal(data, &doc); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(doc["plugins"], &plugins); err != nil {
-			return nil, err
-		}
-		portmap, err := json.Marshal(map[string]any{
-			"type": "portmap", "backend": n.Firewall, "snat": true,
-			"capabilities": map[string]bool{"portMappings": true},
-		})
-		if err != nil {
-			return nil, err
-		}
-		if doc["plugins"], err = json.Marshal(append(plugins, portmap)); err != nil {
-			return nil, err
-		}
-		if data, err = json.Marshal(doc); err != nil {
-			return nil, err
-		}
-	}
-	return libcni.ConfListFromBytes(data)
 }
 
 func hostNetwork() Network {

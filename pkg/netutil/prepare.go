@@ -20,7 +20,18 @@ type kernel struct{}
 // after a reboot, or when someone flushed the firewall, they are not there. Looking
 // takes a fraction of a millisecond; only what is missing is made, under a lock.
 func (s *Service) prepare(ctx context.Context, n *Network) (err error) {
-	if n.Firewall == "" {
+	switch {
+	case n.Driver == driverMacvlan || n.Driver == driverIPvlan:
+		if n.foreign() {
+			return nil
+		}
+		if err := s.host.makeParent(n); err != nil {
+			return err
+		}
+		fallthrough
+	case n.IPAM == ipamDHCP:
+		return s.ensureDHCP(ctx, n)
+	case n.Firewall == "":
 		return nil // a foreign conflist: its plugins do all of it
 	}
 	rs := s.rules(n.Firewall)
@@ -35,15 +46,9 @@ func (s *Service) prepare(ctx context.Context, n *Network) (err error) {
 	if ok, err := s.host.ready(ctx, n, rs); ok || err != nil {
 		return err
 	}
-	list, err := s.Networks(ctx)
+	all, err := s.ruled(ctx, n.Firewall)
 	if err != nil {
 		return err
-	}
-	var all []*Network
-	for i := range list {
-		if list[i].Firewall == n.Firewall {
-			all = append(all, &list[i])
-		}
 	}
 	return s.host.prepare(ctx, n, all, rs)
 }
@@ -63,6 +68,9 @@ func (kernel) ready(ctx context.Context, n *Network, rs ruleSet) (bool, error) {
 	if link.Attrs().Flags&net.FlagUp == 0 {
 		return false, nil
 	}
+	if n.Internal {
+		return rs.present(ctx, n)
+	}
 	for _, sub := range n.Subnets {
 		if on, err := forwarding(sub.Subnet); !on || err != nil {
 			return false, err
@@ -76,11 +84,19 @@ func (kernel) prepare(ctx context.Context, n *Network, all []*Network, rs ruleSe
 		return fmt.Errorf("making the bridge %s: %w", n.Bridge, err)
 	}
 	for _, sub := range n.Subnets {
+		if n.Internal {
+			break // nothing of it is forwarded
+		}
 		if err := enableForwarding(sub.Subnet); err != nil {
 			return err
 		}
 	}
-	return rs.install(ctx, all)
+	return rs.install(ctx, all, n)
+}
+
+// clear puts the rules of the other networks in place of all.
+func (kernel) clear(ctx context.Context, gone *Network, all []*Network, rs ruleSet) error {
+	return rs.install(ctx, all, gone)
 }
 
 // makeBridge makes the device ahead of the plugin. It gets a fixed MAC address:
@@ -94,6 +110,9 @@ func makeBridge(n *Network) error {
 		attrs.Name = n.Bridge
 		if attrs.HardwareAddr, err = randomMAC(); err != nil {
 			return err
+		}
+		if mtu := n.mtu(); mtu > 0 {
+			attrs.MTU = mtu
 		}
 		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err
@@ -109,6 +128,9 @@ func makeBridge(n *Network) error {
 		addr := &netlink.Addr{IPNet: &net.IPNet{
 			IP: sub.Gateway.AsSlice(), Mask: net.CIDRMask(sub.Subnet.Bits(), sub.Subnet.Addr().BitLen()),
 		}}
+		if sub.Gateway.Is6() {
+			addr.Flags = unix.IFA_F_NODAD // or nobody could be answered from it for seconds
+		}
 		if err := netlink.AddrReplace(link, addr); err != nil {
 			return err
 		}

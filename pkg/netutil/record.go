@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +19,15 @@ const recordVersion = 1
 // record is everything one container holds, or was about to take, of the
 // network. It is enough to give all of it back without asking anyone.
 type record struct {
-	Version int             `json:"version"`
-	ID      string          `json:"id"`
-	Name    string          `json:"name,omitempty"`
-	Owner   state.Process   `json:"owner"` // who is wiring it; decides whether an unfinished one is abandoned
-	Created time.Time       `json:"created"`
-	Ports   []PublishedPort `json:"ports,omitempty"`
-	Joined  []joined        `json:"joined,omitempty"`
+	Version  int             `json:"version"`
+	ID       string          `json:"id"`
+	Name     string          `json:"name,omitempty"`
+	Hostname string          `json:"hostname,omitempty"`
+	DNS      []netip.Addr    `json:"dns,omitempty"` // servers that answer what the resolver does not know
+	Owner    state.Process   `json:"owner"`         // who is wiring it; decides whether an unfinished one is abandoned
+	Created  time.Time       `json:"created"`
+	Ports    []PublishedPort `json:"ports,omitempty"`
+	Joined   []joined        `json:"joined,omitempty"`
 }
 
 // joined is one CNI ADD: written before it runs, completed with its result.

@@ -254,11 +254,11 @@ func (r *repair) lockFile(ctx context.Context, path string) {
 // passes a mapping so that portmap runs: that removes all rules of the container
 // whatever it is told.
 func (s *Service) delUnrecorded(ctx context.Context, n *Network, id, ifName string) error {
-	list, err := n.chain(n.Firewall != "")
+	list, err := n.chain(chainOptions{ports: n.Firewall != ""})
 	if err != nil {
 		return err
 	}
-	caps, err := capabilities(Endpoint{}, []PublishedPort{{HostPort: 1, ContainerPort: 1}})
+	caps, err := capabilities(*n, Endpoint{}, []PublishedPort{{HostPort: 1, ContainerPort: 1}})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,11 @@ func (r *record) attachment() (*Attachment, error) {
 			}
 		}
 	}
-	return a, nil
+	routes, err := r.defaultRoutes()
+	if err == nil && len(routes) > 0 {
+		a.Gateway = routes[0].via
+	}
+	return a, err
 }
 
 // settings are the operational fields of an endpoint. The ones a user asked for
@@ -34,6 +38,7 @@ func (r *record) attachment() (*Attachment, error) {
 func settings(id string, j *joined, res *current.Result) *network.EndpointSettings {
 	es := &network.EndpointSettings{
 		NetworkID:  j.Network.ID,
+		GwPriority: j.Endpoint.GwPriority,
 		EndpointID: hash("endpoint", j.Network.ID, id, j.IfName),
 	}
 	for _, i := range res.Interfaces {
@@ -51,10 +56,19 @@ func settings(id string, j *joined, res *current.Result) *network.EndpointSettin
 		gw, _ := netip.AddrFromSlice(ip.Gateway) // none gives the zero address
 		switch {
 		case p.Addr().Is4() && !es.IPAddress.IsValid():
-			es.IPAddress, es.IPPrefixLen, es.Gateway = p.Addr(), p.Bits(), gw.Unmap()
+			es.IPAddress, es.IPPrefixLen, es.Gateway = p.Addr(), p.Bits(), j.gateway(gw)
 		case p.Addr().Is6() && !es.GlobalIPv6Address.IsValid():
-			es.GlobalIPv6Address, es.GlobalIPv6PrefixLen, es.IPv6Gateway = p.Addr(), p.Bits(), gw
+			es.GlobalIPv6Address, es.GlobalIPv6PrefixLen, es.IPv6Gateway = p.Addr(), p.Bits(), j.gateway(gw)
 		}
 	}
 	return es
+}
+
+// gateway is none on an internal network: what is there is the resolver, not a way
+// out.
+func (j *joined) gateway(gw netip.Addr) netip.Addr {
+	if j.Network.Internal {
+		return netip.Addr{}
+	}
+	return gw.Unmap()
 }

@@ -31,13 +31,17 @@ const (
 //   - into the bridge come answers and published ports, nothing else: neither
 //     from outside nor from other bridges, whatever the policy of FORWARD is;
 //   - everything may leave the bridge;
+//   - an internal network is left by nothing but what stays in its bridge;
+//   - the resolver of a network can be asked, whatever else INPUT drops;
 //   - 127.0.0.0/8 of the host cannot be reached from the bridge, though portmap
 //     makes loopback routable for it (CVE-2020-8558).
 //
 // All rules of nerd are replaced at once, from all of its networks.
 type ruleSet interface {
 	present(ctx context.Context, n *Network) (bool, error)
-	install(ctx context.Context, all []*Network) error
+	// install puts the rules of all networks in place of those that are there.
+	// Named is one of them, or one that is no more.
+	install(ctx context.Context, all []*Network, named *Network) error
 }
 
 // rules is the rule set kept by a backend.

@@ -3,6 +3,7 @@ package netutil
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -57,7 +58,7 @@ func (r iptablesRules) present(ctx context.Context, n *Network) (bool, error) {
 
 func (r iptablesRules) presentNft(cmd string, n *Network) (bool, error) {
 	for _, h := range r.hooks() {
-		for _, want := range []struct{ chain, needle string }{{h.from, r.chain(h)}, {r.chain(h), n.Bridge}} {
+		for _, want := range r.evidence(h, n) {
 			there, err := nftRulePresent(family(cmd), h.table, want.chain, want.needle)
 			if !there || err != nil {
 				return false, err
@@ -65,6 +66,16 @@ func (r iptablesRules) presentNft(cmd string, n *Network) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// evidence is what a chain mentions if the network's rules are in it. Without
+// masquerading a network has nothing in the chain for it.
+func (r iptablesRules) evidence(h hook, n *Network) []struct{ chain, needle string } {
+	list := []struct{ chain, needle string }{{h.from, r.chain(h)}}
+	if h.table == "filter" || n.masquerade() {
+		list = append(list, struct{ chain, needle string }{r.chain(h), n.Bridge})
+	}
+	return list
 }
 
 func (r iptablesRules) presentLegacy(ctx context.Context, cmd string, n *Network) (bool, error) {
@@ -84,28 +95,67 @@ func (r iptablesRules) presentLegacy(ctx context.Context, cmd string, n *Network
 		if err != nil {
 			return false, err
 		}
-		if !strings.Contains(string(rules), " "+n.Bridge+" ") {
+		if !strings.Contains(string(rules), " "+n.Bridge+" ") && len(r.evidence(h, n)) > 1 {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-func (r iptablesRules) install(ctx context.Context, all []*Network) error {
-	for _, cmd := range families(all...) {
+func (r iptablesRules) install(ctx context.Context, all []*Network, named *Network) error {
+	needed := families(all...)
+	for _, cmd := range needed {
 		if _, err := tool(ctx, r.script(cmd, all), cmd+"-restore", "--noflush", "-w"); err != nil {
 			return fmt.Errorf("setting firewall rules: %w", err)
 		}
-		for _, h := range r.hooks() {
-			_, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-C", h.from, "-j", r.chain(h))
-			if err == nil {
+		if err := r.jump(ctx, cmd); err != nil {
+			return fmt.Errorf("setting firewall rules: %w", err)
+		}
+	}
+	for _, cmd := range families(named) {
+		if slices.Contains(needed, cmd) {
+			continue
+		}
+		if err := r.uninstall(ctx, cmd); err != nil {
+			return fmt.Errorf("removing firewall rules: %w", err)
+		}
+	}
+	return nil
+}
+
+// jump leads from the kernel's chains to nerd's.
+func (r iptablesRules) jump(ctx context.Context, cmd string) error {
+	for _, h := range r.hooks() {
+		_, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-C", h.from, "-j", r.chain(h))
+		if err == nil {
+			continue
+		}
+		if !notFound(err) {
+			return err
+		}
+		if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-I", h.from, "1", "-j", r.chain(h)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uninstall takes the chains away with the last network of an address family.
+func (r iptablesRules) uninstall(ctx context.Context, cmd string) error {
+	for _, h := range r.hooks() {
+		if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-S", r.chain(h)); err != nil {
+			if notFound(err) {
 				continue
 			}
-			if !notFound(err) {
-				return fmt.Errorf("setting firewall rules: %w", err)
-			}
-			if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-I", h.from, "1", "-j", r.chain(h)); err != nil {
-				return fmt.Errorf("setting firewall rules: %w", err)
+			return err
+		}
+		_, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-D", h.from, "-j", r.chain(h))
+		if err != nil && !notFound(err) {
+			return err
+		}
+		for _, step := range []string{"-F", "-X"} {
+			if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, step, r.chain(h)); err != nil {
+				return err
 			}
 		}
 	}
@@ -115,7 +165,7 @@ func (r iptablesRules) install(ctx context.Context, all []*Network) error {
 // script is the input of iptables-restore. Naming a chain empties it, and a
 // table is changed in one step, so there is no moment without rules.
 func (r iptablesRules) script(cmd string, all []*Network) string {
-	var in, out, input, nat strings.Builder
+	var top, in, out, input, nat strings.Builder
 	fwd, inp, post := r.prefix+"-FORWARD", r.prefix+"-INPUT", r.prefix+"-POSTROUTING"
 	loopback := "127.0.0.0/8"
 	if cmd == "ip6tables" {
@@ -127,13 +177,26 @@ func (r iptablesRules) script(cmd string, all []*Network) string {
 				continue
 			}
 			b := n.Bridge
+			if n.Internal {
+				fmt.Fprintf(&top, "-A %s -i %s ! -o %s -j DROP\n-A %s ! -i %s -o %s -j DROP\n", fwd, b, b, fwd, b, b)
+			}
+			if n.isolated() {
+				fmt.Fprintf(&top, "-A %s -i %s -o %s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP\n", fwd, b, b)
+			}
 			fmt.Fprintf(&in, "-A %s -o %s -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT\n", fwd, b)
 			fmt.Fprintf(&in, "-A %s ! -i %s -o %s -j DROP\n", fwd, b, b)
 			fmt.Fprintf(&out, "-A %s -i %s -j ACCEPT\n", fwd, b)
 			fmt.Fprintf(&input, "-A %s -i %s -d %s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP\n", inp, b, loopback)
-			fmt.Fprintf(&nat, "-A %s -s %s ! -o %s -j MASQUERADE\n", post, s.Subnet, b)
+			if n.Names {
+				for _, proto := range []string{"udp", "tcp"} {
+					fmt.Fprintf(&input, "-A %s -i %s -d %s -p %s --dport 53 -j ACCEPT\n", inp, b, s.Gateway, proto)
+				}
+			}
+			if n.masquerade() {
+				fmt.Fprintf(&nat, "-A %s -s %s ! -o %s -j MASQUERADE\n", post, s.Subnet, b)
+			}
 		}
 	}
-	return fmt.Sprintf("*filter\n:%s - [0:0]\n:%s - [0:0]\n%s%s%sCOMMIT\n*nat\n:%s - [0:0]\n%sCOMMIT\n",
-		fwd, inp, in.String(), out.String(), input.String(), post, nat.String())
+	return fmt.Sprintf("*filter\n:%s - [0:0]\n:%s - [0:0]\n%s%s%s%sCOMMIT\n*nat\n:%s - [0:0]\n%sCOMMIT\n",
+		fwd, inp, top.String(), in.String(), out.String(), input.String(), post, nat.String())
 }

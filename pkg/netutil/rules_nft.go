@@ -16,6 +16,9 @@ type nftRules struct{ table string }
 
 func (r nftRules) present(_ context.Context, n *Network) (bool, error) {
 	for _, chain := range []string{"forward", "input", "postrouting"} {
+		if chain == "postrouting" && !n.masquerade() {
+			continue // nothing but what every network has, if there is one
+		}
 		there, err := nftRulePresent(unix.NFPROTO_INET, r.table, chain, n.Bridge)
 		if !there || err != nil {
 			return false, err
@@ -24,7 +27,7 @@ func (r nftRules) present(_ context.Context, n *Network) (bool, error) {
 	return true, nil
 }
 
-func (r nftRules) install(ctx context.Context, all []*Network) error {
+func (r nftRules) install(ctx context.Context, all []*Network, _ *Network) error {
 	if _, err := tool(ctx, r.script(all), "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("setting firewall rules: %w", err)
 	}
@@ -34,9 +37,18 @@ func (r nftRules) install(ctx context.Context, all []*Network) error {
 // script replaces the table in one transaction. Adding it first makes deleting
 // it succeed on a host that has none yet.
 func (r nftRules) script(all []*Network) string {
-	var in, out, input, nat strings.Builder
+	if len(all) == 0 {
+		return fmt.Sprintf("add table inet %[1]s\ndelete table inet %[1]s\n", r.table)
+	}
+	var top, in, out, input, nat strings.Builder
 	for _, n := range all {
 		b := n.Bridge
+		if n.Internal {
+			fmt.Fprintf(&top, "    iifname %q oifname != %q drop\n    iifname != %q oifname %q drop\n", b, b, b, b)
+		}
+		if n.isolated() {
+			fmt.Fprintf(&top, "    iifname %q oifname %q ct state new ct status ! dnat drop\n", b, b)
+		}
 		fmt.Fprintf(&in, "    oifname %q ct state established,related accept\n    oifname %q ct status dnat accept\n", b, b)
 		fmt.Fprintf(&in, "    iifname != %q oifname %q drop\n", b, b)
 		fmt.Fprintf(&out, "    iifname %q accept\n", b)
@@ -50,7 +62,12 @@ func (r nftRules) script(all []*Network) string {
 			if s.Subnet.Addr().Is6() {
 				kind = "ip6"
 			}
-			fmt.Fprintf(&nat, "    %s saddr %s oifname != %q masquerade\n", kind, s.Subnet, b)
+			if n.masquerade() {
+				fmt.Fprintf(&nat, "    %s saddr %s oifname != %q masquerade\n", kind, s.Subnet, b)
+			}
+			if n.Names {
+				fmt.Fprintf(&input, "    iifname %q %s daddr %s meta l4proto { tcp, udp } th dport 53 accept\n", b, kind, s.Gateway)
+			}
 		}
 	}
 	return fmt.Sprintf(`add table inet %[1]s
@@ -58,7 +75,7 @@ delete table inet %[1]s
 table inet %[1]s {
   chain forward {
     type filter hook forward priority filter; policy accept;
-%[2]s%[3]s  }
+%[6]s%[2]s%[3]s  }
   chain input {
     type filter hook input priority filter; policy accept;
 %[4]s  }
@@ -66,7 +83,7 @@ table inet %[1]s {
     type nat hook postrouting priority srcnat; policy accept;
 %[5]s  }
 }
-`, r.table, in.String(), out.String(), input.String(), nat.String())
+`, r.table, in.String(), out.String(), input.String(), nat.String(), top.String())
 }
 
 // family is the nf_tables family of an iptables command.

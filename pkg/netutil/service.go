@@ -33,14 +33,22 @@ type Config struct {
 	// overlaps nothing on the host is taken. Empty: Docker's pools.
 	Subnets []netip.Prefix
 
+	// ConflistDirs are further folders whose conflists are networks too. nerd
+	// changes nothing in them.
+	ConflistDirs []string
+
+	// Resolver is the program that answers for names, nerd-resolver. Empty: on
+	// user networks names are not resolved.
+	Resolver string
+
+	// Events gets what happens to networks. Nil: nobody.
+	Events event.Sink
+
 	// Live tells whether a container runs, is about to, or is to be restarted.
 	// It is asked only when addresses run out or a port is claimed by the record
 	// of a container whose processes are gone. Nil: every container with a
 	// record keeps its addresses until Detach or Repair.
 	Live func(ctx context.Context, id string) (bool, error)
-
-	// Events is told what happens to networks; nil: nobody.
-	Events event.Sink
 
 	// Exec runs the plugins. Nil: as processes.
 	Exec invoke.Exec
@@ -54,7 +62,7 @@ type Service struct {
 	host host
 
 	mu    sync.Mutex
-	cache map[string]cachedNetwork // parsed conflists by name
+	cache map[string]cachedNetwork // parsed conflists by path
 }
 
 // New makes a Service. It touches nothing.
@@ -80,7 +88,14 @@ type host interface {
 	ready(ctx context.Context, n *Network, rs ruleSet) (bool, error)           // whether the bridge and its rules are there
 	prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error // make them
 	taken(own string) ([]netip.Prefix, error)                                  // every range the host routes or is in
-	orphans(networks []*Network, netnsDir string) ([]string, error)            // interfaces of no container
+	addresses(except string) (map[string][]netip.Prefix, error)                // of the host's interfaces, by name
+	hasLink(name string) (bool, error)
+	makeParent(n *Network) error                                                // what a macvlan or ipvlan is made on
+	removeParent(n *Network) error                                              // if makeParent made it
+	clear(ctx context.Context, gone *Network, all []*Network, rs ruleSet) error // take a network's rules away
+	route(path string, want []defaultRoute) error                               // the default routes in a namespace
+	tune(path, dev string, addrs []netip.Addr, sysctls map[string]string) error // what plugins do not set
+	orphans(networks []*Network, netnsDir string) ([]string, error)             // interfaces of no container
 	deleteLink(name string) error
 	portRules(ctx context.Context, networks []*Network) ([]portRule, error)
 	firewall(ctx context.Context) (string, error) // iptables or nftables

@@ -72,6 +72,30 @@ func (kernel) taken(own string) ([]netip.Prefix, error) {
 	return taken, nil
 }
 
+// addresses are those of the host's interfaces but for one.
+func (kernel) addresses(except string) (map[string][]netip.Prefix, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("listing the interfaces of the host: %w", err)
+	}
+	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("listing the addresses of the host: %w", err)
+	}
+	names := map[int]string{}
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	out := map[string][]netip.Prefix{}
+	for _, a := range addrs {
+		name := names[a.LinkIndex]
+		if p, ok := prefixOf(a.IPNet); ok && name != "" && name != except {
+			out[name] = append(out[name], p)
+		}
+	}
+	return out, nil
+}
+
 func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	if n == nil {
 		return netip.Prefix{}, false
