@@ -25,17 +25,18 @@ var layers = map[string][]string{
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/nerd": {
-		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/cgroup", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/cgroup", "pkg/ps", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":       {"pkg/cgroup"}, // pure
 	"pkg/container/limits":     {"pkg/cgroup"}, // pure
 	"pkg/cgroup":               {},
+	"pkg/ps":                   {"pkg/errs"},
 	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
 	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
 	"pkg/image":                {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/nerd-cli/nerd/pkg/logs/driver"
 	"github.com/nerd-cli/nerd/pkg/logs/send"
 	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
@@ -64,8 +65,8 @@ func serve(ctx context.Context, dir string) error {
 	})
 }
 
-func read(r io.Reader) (*send.Config, error) {
-	cfg := &send.Config{}
+func read(r io.Reader) (*driver.Remote, error) {
+	cfg := &driver.Remote{}
 	if err := json.NewDecoder(r).Decode(cfg); err != nil {
 		return nil, fmt.Errorf("the configuration of nerd-logger: %w", err)
 	}

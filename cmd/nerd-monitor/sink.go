@@ -14,6 +14,7 @@ import (
 // container. What it has not acknowledged stays in the ring and is sent again if
 // the program is killed, or this process is.
 type sink struct {
+	name  string // of the process
 	argv  []string
 	state *sinkState
 	fd    int // -1: it does not run
@@ -49,7 +50,7 @@ const (
 func (m *monitor) openSinks() {
 	if m.c.remote {
 		argv := []string{m.c.logger, wire.LoggerSend, m.c.dir}
-		m.sinks = append(m.sinks, &sink{argv: argv, state: &m.j.sink[sinkLogger], fd: -1})
+		m.sinks = append(m.sinks, &sink{name: "nerd-logger", argv: argv, state: &m.j.sink[sinkLogger], fd: -1})
 	}
 	if m.c.drop && m.c.logPath != "" {
 		argv := []string{"/proc/self/exe"}
@@ -64,7 +65,7 @@ func (m *monitor) openSinks() {
 		if m.c.mode == "run" && m.c.pid == 0 {
 			syscall.Unlink(m.path(wire.WriterJournal))
 		}
-		m.sinks = append(m.sinks, &sink{argv: append(argv, "mode=write"), state: &m.j.sink[sinkWriter], fd: -1})
+		m.sinks = append(m.sinks, &sink{name: "nerd-logwriter", argv: append(argv, "mode=write"), state: &m.j.sink[sinkWriter], fd: -1})
 	}
 	for _, s := range m.sinks {
 		s.frame = mapMemory(wire.FeedSize + wire.MaxFeed)
@@ -85,7 +86,7 @@ func (m *monitor) startSink(s *sink) {
 		stderr = fd
 		defer syscall.Close(fd)
 	}
-	pid, err := syscall.ForkExec(s.argv[0], append([]string{"nerd-logger"}, s.argv[1:]...), &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(s.argv[0], append([]string{s.name}, s.argv[1:]...), &syscall.ProcAttr{
 		Dir: "/", Env: syscall.Environ(), Files: []uintptr{0, 1, uintptr(stderr), uintptr(pair[1])}, Sys: &syscall.SysProcAttr{},
 	})
 	syscall.Close(pair[1])

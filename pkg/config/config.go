@@ -29,11 +29,17 @@ type Config struct {
 	Snapshotter string `toml:"snapshotter"` // empty: containerd's usual one
 	Debug       bool   `toml:"debug"`
 
+	// ForceForeign lets verbs change containers that others made. It is asked for
+	// by a flag each time and is no setting of the file.
+	ForceForeign bool `toml:"-"`
+
 	// DockerConfig is the folder of Docker's config.json, which holds the
 	// credentials for registries.
 	DockerConfig       string   `toml:"docker_config"`
 	HostsDirs          []string `toml:"hosts_dirs"`          // folders of hosts.toml files; empty: the usual ones
 	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
+
+	Log Log `toml:"log"` // of containers that ask for no log driver
 
 	LogLevel string `toml:"log_level"` // empty: errors only
 
@@ -41,10 +47,16 @@ type Config struct {
 	InitBinary string `toml:"init_binary"` // the program of --init; empty: nerd-init
 }
 
+// Log is where containers' output goes if they do not say.
+type Log struct {
+	Driver string            `toml:"driver"` // empty: json-file
+	Opts   map[string]string `toml:"opts"`   // as --log-opt; for containers with this driver
+}
+
 // Flags are the values of the command line; nil means not given.
 type Flags struct {
 	Address, Namespace, DataRoot, RunRoot, Snapshotter, LogLevel *string
-	Debug                                                        *bool
+	Debug, ForceForeign                                          *bool
 }
 
 // LookupEnv finds an environment variable, like os.LookupEnv.
@@ -135,6 +147,9 @@ func (c *Config) apply(f Flags) {
 	}
 	if f.Debug != nil {
 		c.Debug = *f.Debug
+	}
+	if f.ForceForeign != nil {
+		c.ForceForeign = *f.ForceForeign
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/nerd-cli/nerd/pkg/container/inspect"
+	"github.com/nerd-cli/nerd/pkg/logs/driver"
 )
 
 // Inspect is all that is known of a container, in Docker's shape.
@@ -27,7 +28,7 @@ func (s *Service) Inspect(ctx context.Context, ref string, opts InspectOptions) 
 	files := inspect.Files{
 		ResolvConf: filepath.Join(dir, resolvFile), Hostname: filepath.Join(dir, hostnameFile), Hosts: filepath.Join(dir, hostsFile),
 	}
-	if logged(c) {
+	if c.HostConfig.LogConfig.Type == driver.JSONFile { // as in Docker
 		files.Log = s.cfg.Layout.LogFile(c.ID)
 	}
 	out := inspect.Response(view(c), files)

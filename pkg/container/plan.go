@@ -68,6 +68,7 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 		*p.HostConfig = *opts.HostConfig
 	}
 	hostDefaults(p.HostConfig, host)
+	logDefaults(&p.HostConfig.LogConfig, s.cfg.Log)
 	if p.warnings, err = s.checkLimits(p.HostConfig, host); err != nil {
 		return nil, err
 	}
@@ -163,12 +164,6 @@ func mergeEnv(own, image []string) []string {
 
 // hostDefaults fills in what dockerd does, so that inspect shows what is in force.
 func hostDefaults(hc *container.HostConfig, host spec.Host) {
-	if hc.LogConfig.Type == "" {
-		hc.LogConfig.Type = driverJSON
-	}
-	if hc.LogConfig.Config == nil {
-		hc.LogConfig.Config = map[string]string{}
-	}
 	if hc.NetworkMode == "" || hc.NetworkMode == netutil.NetworkDefault {
 		hc.NetworkMode = netutil.NetworkBridge
 	}

@@ -62,26 +62,28 @@ func TestRestartWanted(t *testing.T) {
 
 func TestRestoreWanted(t *testing.T) {
 	for _, c := range []struct {
-		policy  container.RestartPolicyMode
-		state   container.ContainerState
-		byHand  bool
-		running bool
-		want    bool
+		policy container.RestartPolicyMode
+		state  container.ContainerState
+		byHand bool
+		want   bool
 	}{
-		{"no", "running", false, true, false},
-		{"always", "running", false, true, true},
-		{"always", "exited", true, false, true},
-		{"always", "created", false, false, false},
-		{"unless-stopped", "running", false, true, true},
-		{"unless-stopped", "exited", true, false, false},
-		{"unless-stopped", "created", false, false, false},
-		{"on-failure", "running", false, true, true},
-		{"on-failure", "running", true, true, false},
-		{"on-failure", "exited", false, false, false},
+		{"no", "exited", false, false},
+		{"always", "restarting", false, true},
+		{"always", "exited", false, true},
+		{"always", "exited", true, true},
+		{"always", "created", false, false},
+		{"unless-stopped", "restarting", false, true},
+		{"unless-stopped", "exited", false, true},
+		{"unless-stopped", "exited", true, false},
+		{"unless-stopped", "created", false, false},
+		{"on-failure", "restarting", false, true},
+		{"on-failure", "exited", true, false},
+		{"on-failure", "exited", false, false},
+		{"on-failure", "created", false, false},
 	} {
 		in := &Container{Record: Record{HostConfig: &container.HostConfig{RestartPolicy: container.RestartPolicy{Name: c.policy}}}}
 		in.Status = Status{State: c.state, StoppedByHand: c.byHand}
-		if got := restoreWanted(in, c.running); got != c.want {
+		if got := restoreWanted(in); got != c.want {
 			t.Errorf("%+v: %t", c, got)
 		}
 	}
@@ -96,20 +98,23 @@ func TestLogConfig(t *testing.T) {
 		size    int64
 		maxFile int
 	}{
-		{"", nil, true, "/log", 0, 1},
-		{"json-file", nil, true, "/log", 0, 1},
+		{"", nil, true, "/x-json.log", 0, 1},
+		{"json-file", nil, true, "/x-json.log", 0, 1},
 		{"none", nil, true, "", 0, 1},
-		{"json-file", map[string]string{"max-size": "1m", "max-file": "3"}, true, "/log", 1_000_000, 3}, // decimal, as Docker
-		{"json-file", map[string]string{"max-size": "10"}, true, "/log", 10, 1},
-		{"json-file", map[string]string{"max-file": "2"}, true, "/log", 0, 2},
+		{"local", nil, true, "/local-logs/container.log", 20_000_000, 5},
+		{"syslog", nil, true, "/container-cached.log", 20_000_000, 5},
+		{"json-file", map[string]string{"max-size": "1m", "max-file": "3"}, true, "/x-json.log", 1_000_000, 3}, // decimal, as Docker
+		{"json-file", map[string]string{"max-size": "10"}, true, "/x-json.log", 10, 1},
+		{"json-file", map[string]string{"max-file": "2"}, true, "/x-json.log", 0, 2},
 		{"json-file", map[string]string{"max-size": "0"}, false, "", 0, 0},
 		{"json-file", map[string]string{"max-size": "-1"}, false, "", 0, 0},
 		{"json-file", map[string]string{"max-size": "large"}, false, "", 0, 0},
 		{"json-file", map[string]string{"max-file": "0", "max-size": "1m"}, false, "", 0, 0},
 		{"json-file", map[string]string{"nosuch": "1"}, false, "", 0, 0},
-		{"syslog", nil, false, "", 0, 0},
+		{"gelf", nil, false, "", 0, 0},
 	} {
 		lc := container.LogConfig{Type: c.driver, Config: c.opts}
+		logDefaults(&lc, container.LogConfig{})
 		if err := checkLogConfig(lc); (err == nil) != c.ok || err != nil && !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%+v: %v", lc, err)
 		}
@@ -117,7 +122,12 @@ func TestLogConfig(t *testing.T) {
 			continue
 		}
 		cfg := monitor.Config{MaxFile: 1}
-		logOptions(lc, "/log", &cfg)
+		layout := state.Layout{Data: "/data", Namespace: "n"}
+		in := &Container{Record: Record{ID: "x", Config: &container.Config{}, HostConfig: &container.HostConfig{LogConfig: lc}}}
+		(&Service{cfg: Config{Layout: layout}}).logConfig(in, &cfg)
+		if c.path != "" {
+			c.path = layout.Container("x") + c.path
+		}
 		if cfg.LogPath != c.path || cfg.MaxSize != c.size || cfg.MaxFile != c.maxFile {
 			t.Errorf("%+v: %s, %d bytes, %d files", lc, cfg.LogPath, cfg.MaxSize, cfg.MaxFile)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
@@ -50,6 +51,7 @@ type Backend interface {
 	Snapshots(name string) snapshots.Snapshotter
 	SnapshotterName() string
 	Tasks() ctrd.Tasks
+	Address() string // of containerd's socket
 	Shims() ([]ctrd.Shim, error)
 	Context(ctx context.Context) context.Context
 }
@@ -64,12 +66,16 @@ type Config struct {
 	Events   event.Sink                // told what happens; nil: nobody
 	Host     func() (spec.Host, error) // facts of the machine; called once, when the first spec is made
 	Monitor  string                    // path of nerd-monitor
+	Logger   string                    // path of nerd-logger
+	Log      container.LogConfig       // of containers that ask for no driver; empty: json-file
 	// Helper is the command that a monitor runs to have an exit handled, such as
 	// "nerd --namespace default"; "internal VERB ID" is appended.
-	Helper    []string
-	HelperEnv []string // the helper's environment, nothing else is passed on
-	Runtime   Runtime
-	Init      Init
+	Helper []string
+	// ForceForeign lets verbs change containers that others, such as a kubelet, made.
+	ForceForeign bool
+	HelperEnv    []string // the helper's environment, nothing else is passed on
+	Runtime      Runtime
+	Init         Init
 }
 
 // Runtime is the OCI runtime of new containers.
@@ -98,6 +104,9 @@ func New(cfg Config) *Service {
 // over a prefix. One call to containerd.
 func (s *Service) find(ctx context.Context, ref string) (*Container, error) {
 	ref = strings.TrimPrefix(ref, "/")
+	if strings.HasPrefix(ref, podScheme) {
+		return s.findPod(ctx, ref)
+	}
 	if ref == "" || strings.ContainsAny(ref, "\"\\/ \t\n") {
 		return nil, notFound(ref)
 	}
@@ -125,7 +134,11 @@ func (s *Service) find(ctx context.Context, ref string) (*Container, error) {
 	case ties > 0:
 		return nil, fmt.Errorf("multiple containers match the id prefix %q: give more of it: %w", ref, errdefs.ErrInvalidArgument)
 	}
-	return decode(list[best])
+	out, err := decode(list[best])
+	if err == nil {
+		s.observe(ctx, out)
+	}
+	return out, err
 }
 
 func matchRank(c containers.Container, ref string) int {
@@ -152,14 +165,15 @@ func (s *Service) get(ctx context.Context, id string) (*Container, error) {
 	return decode(c)
 }
 
-// own is find for verbs that change a container: those of others are refused.
-func (s *Service) own(ctx context.Context, ref string) (*Container, error) {
+// own is find for verbs that need what nerd keeps of a container: those of others
+// are refused.
+func (s *Service) own(ctx context.Context, ref, verb string) (*Container, error) {
 	c, err := s.find(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if c.Foreign {
-		return nil, fmt.Errorf("container %s was not made by nerd, so nerd does not change it: use the tool that made it: %w", ref, errdefs.ErrFailedPrecondition)
+		return nil, refuseForeign(c, verb)
 	}
 	return c, nil
 }

@@ -19,7 +19,7 @@ func (s *Service) monitorConfig(c *Container, ports []*os.File) monitor.Config {
 		OpenStdin: c.Config.OpenStdin, StdinOnce: c.Config.StdinOnce, Helper: s.cfg.Helper, Env: s.cfg.HelperEnv, Ports: ports, MaxFile: 1,
 		Health: c.nextCheck(),
 	}
-	logOptions(c.HostConfig.LogConfig, s.cfg.Layout.LogFile(c.ID), &cfg)
+	s.logConfig(c, &cfg)
 	return cfg
 }
 
@@ -39,10 +39,12 @@ func (s *Service) stage(ctx context.Context, c *Container) *stage {
 		defer close(st.ready)
 		held, err := st.ports()
 		if err == nil {
-			st.mon, err = monitor.Spawn(ctx, s.monitorConfig(c, held))
+			err = s.checkLogger(ctx, c)
 		}
-		if err != nil && st.heldErr == nil {
-			err = fmt.Errorf("starting the monitor of container %s: %w", c.Name, err)
+		if err == nil {
+			if st.mon, err = monitor.Spawn(ctx, s.monitorConfig(c, held)); err != nil {
+				err = fmt.Errorf("starting the monitor of container %s: %w", c.Name, err)
+			}
 		}
 		st.monErr = err
 	}()

@@ -1,5 +1,6 @@
-// Package logs reads containers' json-file logs: the files that nerd-monitor
-// writes in Docker's format, with their rotated predecessors.
+// Package logs reads containers' logs with their rotated and compressed
+// predecessors: what nerd-monitor writes, in Docker's json-file format or in lines,
+// and what a kubelet's runtime writes.
 package logs
 
 import (
@@ -21,7 +22,10 @@ type Entry struct {
 
 // decoder turns lines of a log file into entries. It keeps the memory of the
 // last entry for the next.
-type decoder struct{ buf []byte }
+type decoder struct {
+	buf   []byte
+	lines bool // the log is not JSON
+}
 
 const (
 	logKey    = `{"log":"`
@@ -32,6 +36,9 @@ const (
 // decode reads one line. What nerd-monitor and Docker usually write takes a fast
 // path; anything else that is an entry goes through encoding/json.
 func (d *decoder) decode(line []byte) (Entry, error) {
+	if d.lines {
+		return d.decodeLine(line)
+	}
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	if e, ok := d.fast(line); ok {
 		return e, nil

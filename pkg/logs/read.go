@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
 // Options choose what Read delivers.
 type Options struct {
+	Lines  bool      // the log is not json-file but lines
 	Tail   int       // only the last Tail entries of what is there; negative: all
 	Since  time.Time // only entries at or after it; zero: all
 	Until  time.Time // only entries at or before it; zero: all
@@ -22,13 +22,14 @@ type Options struct {
 	Emit   func(Entry) error
 }
 
-// Read delivers the entries of the log at path and of its rotated files path.1,
-// path.2 ..., oldest first. With Follow it waits for more, through rotations,
+// Read delivers the entries of the log at path and of its rotated files, oldest
+// first: path.1, path.2 ... or, as a kubelet names them, path.20060102-150405, some
+// with .gz. With Follow it waits for more, through rotations,
 // until done is closed and everything has been delivered. Entries that cannot be
 // decoded are skipped and counted in the error. A log that does not exist is
 // fs.ErrNotExist, or with Follow one that is yet to come.
 func Read(ctx context.Context, path string, opts Options, done <-chan struct{}) error {
-	r := &reader{path: path, opts: opts}
+	r := &reader{path: path, opts: opts, dec: decoder{lines: opts.Lines}}
 	defer r.close()
 	if opts.Follow {
 		w, err := watchDir(filepath.Dir(path))
@@ -129,52 +130,6 @@ func openAll(path string, stop fs.FileInfo) ([]*file, error) {
 	return nil, fmt.Errorf("%s is rotated faster than it can be opened", path)
 }
 
-// list is path, path.1 and so on, as far as they exist. There may be a gap: in
-// the midst of a rotation there is one.
-func list(path string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	var numbers []int
-	for _, e := range entries {
-		if e.Name() == filepath.Base(path) {
-			numbers = append(numbers, 0)
-		} else if suffix, ok := strings.CutPrefix(e.Name(), filepath.Base(path)+"."); ok {
-			if n, err := strconv.Atoi(suffix); err == nil && n > 0 && strconv.Itoa(n) == suffix {
-				numbers = append(numbers, n)
-			}
-		}
-	}
-	if len(numbers) == 0 {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-	}
-	slices.Sort(numbers)
-	names := make([]string, len(numbers))
-	for i, n := range numbers {
-		names[i] = path
-		if n > 0 {
-			names[i] += "." + strconv.Itoa(n)
-		}
-	}
-	return names, nil
-}
-
-func openListed(names []string, stop fs.FileInfo) ([]*file, error) {
-	var files []*file
-	for _, name := range names {
-		f, err := openFile(name)
-		if err != nil {
-			return files, err
-		}
-		if stop != nil && os.SameFile(f.info, stop) {
-			return files, f.close()
-		}
-		files = append(files, f)
-	}
-	return files, nil
-}
-
 // unmoved tells whether the files still have their names, and no other has come.
 func unmoved(path string, names []string, files []*file) bool {
 	again, err := list(path)
@@ -238,6 +193,9 @@ func (r *reader) drain(ctx context.Context) error {
 		}
 		if err := r.last(); err != nil {
 			return err
+		}
+		if f.hurt != nil && !errors.Is(f.hurt, io.EOF) {
+			r.bad++
 		}
 		r.files = r.files[1:]
 		if err := f.close(); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/logs/driver"
 )
 
 // APIVersion is the version of Docker's API whose types and words are used.
@@ -60,7 +61,7 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 	out := system.Info{
 		Driver:          c.Snapshotter(),
 		DriverStatus:    [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
-		Plugins:         system.PluginsInfo{Network: []string{"bridge", "host", "none"}, Log: []string{"json-file", "none"}},
+		Plugins:         system.PluginsInfo{Network: []string{"bridge", "host", "none"}, Log: driver.Names()},
 		MemoryLimit:     true,
 		SwapLimit:       host.SwapLimit,
 		CPUCfsPeriod:    true,
@@ -71,7 +72,7 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		OomKillDisable:  !host.CgroupV2,
 		IPv4Forwarding:  readLine("/proc/sys/net/ipv4/ip_forward") == "1",
 		SystemTime:      time.Now().Format(time.RFC3339Nano),
-		LoggingDriver:   "json-file",
+		LoggingDriver:   c.logged,
 		CgroupDriver:    "cgroupfs",
 		CgroupVersion:   "1",
 		OSType:          runtime.GOOS,

@@ -12,6 +12,7 @@
 package nerd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	apicontainer "github.com/moby/moby/api/types/container"
+
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
@@ -28,6 +31,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/logs/driver"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/registry"
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -43,6 +47,13 @@ type Config struct {
 	RunRoot     string // what does not; empty: /run/nerd
 	Snapshotter string // empty: overlayfs
 	Monitor     string // path of nerd-monitor; empty: looked for
+	Logger      string // path of nerd-logger; empty: looked for
+	// Log is the log driver of containers that ask for none, and its options;
+	// empty: json-file.
+	Log apicontainer.LogConfig
+	// ForceForeign lets verbs change containers that other tools, such as a
+	// kubelet, made.
+	ForceForeign bool
 	// Helper is the command the monitor runs when something happens to a
 	// container; "internal VERB ID" is appended. Empty: the running program.
 	Helper []string
@@ -71,11 +82,16 @@ type Client struct {
 	Layout     state.Layout
 	Managed    bool // containerd is the engine of nerd's own
 
-	ctrd *ctrd.Client
+	ctrd   *ctrd.Client
+	logged string // log driver of containers that ask for none
 }
 
 // helperPath is where the helper finds iptables and the like.
 const helperPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// helperAddress has the helper come back to the containerd that has the container,
+// even if another one, that is preferred, has been started since.
+const helperAddress = "CONTAINERD_ADDRESS="
 
 // Open connects. Containerd itself is not asked anything yet.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
@@ -99,7 +115,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		}
 		helper = []string{self}
 	}
-	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Events: event.NewLog(layout.Events())}
+	c := &Client{Layout: layout, Managed: managed, ctrd: conn, logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events())}
 	resolver := registry.New(registry.Config{
 		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
 	})
@@ -115,10 +131,11 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Live:  func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
 	})
 	c.Containers = container.New(container.Config{
-		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, Volumes: c.Volumes, Events: c.Events,
-		Host:    sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
+		Layout: layout, Backend: conn, Images: c.Images, Networks: c.Networks, ForceForeign: cfg.ForceForeign, Volumes: c.Volumes, Events: c.Events,
+		Host:   sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
+		Logger: programPath(cfg.Logger, "nerd-logger", layout), Log: cfg.Log,
 		Monitor: programPath(cfg.Monitor, "nerd-monitor", layout), Helper: helper,
-		HelperEnv: append([]string{helperPath}, cfg.HelperEnv...), Runtime: cfg.Runtime,
+		HelperEnv: append([]string{helperPath, helperAddress + address}, cfg.HelperEnv...), Runtime: cfg.Runtime,
 		Init: container.Init{Binary: programPath(cfg.Init.Binary, "nerd-init", layout), Default: cfg.Init.Default},
 	})
 	c.Images.SetInUse(c.imageUsers)

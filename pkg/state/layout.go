@@ -74,6 +74,20 @@ func (l Layout) LogFile(id string) string {
 	return filepath.Join(l.Container(id), id+"-json.log")
 }
 
+// LocalLog is the log of a container that has log driver local.
+func (l Layout) LocalLog(id string) string {
+	return filepath.Join(l.Container(id), "local-logs", "container.log")
+}
+
+// CachedLog is the local copy of the output of a container whose log driver sends
+// it away.
+func (l Layout) CachedLog(id string) string {
+	return filepath.Join(l.Container(id), "container-cached.log")
+}
+
+// PodLogs is where a kubelet keeps the logs of pods.
+func (l Layout) PodLogs() string { return "/var/log/pods" }
+
 // ImageCache is the folder of facts derived from image content by digest. It
 // can be deleted at any time.
 func (l Layout) ImageCache() string { return filepath.Join(l.Data, l.Namespace, "image-cache") }

@@ -69,7 +69,7 @@ func (o *CreateOptions) register(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("pull", complete.Words(pullAlways, pullMissing, pullNever))
 	_ = cmd.RegisterFlagCompletionFunc("network", complete.Words("bridge", "host", "none"))
 	_ = cmd.RegisterFlagCompletionFunc("restart", complete.Words("no", "on-failure", "always", "unless-stopped"))
-	_ = cmd.RegisterFlagCompletionFunc("log-driver", complete.Words("json-file", "none"))
+	_ = cmd.RegisterFlagCompletionFunc("log-driver", complete.Words("fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"))
 }
 
 // complete makes the typed options of the flags and the arguments, without

@@ -11,7 +11,9 @@ import (
 
 	"github.com/containerd/log"
 
+	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
+
 	"github.com/nerd-cli/nerd/pkg/config"
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/errs"
@@ -103,11 +105,14 @@ func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
 		DataRoot:    cfg.DataRoot,
 		RunRoot:     cfg.RunRoot,
 		Snapshotter: cfg.Snapshotter,
-		Helper:      helper,
+
+		ForceForeign: cfg.ForceForeign,
+		Helper:       helper,
 
 		DockerConfigDir: cfg.DockerConfig,
 		HostsDirs:       cfg.HostsDirs,
 		Insecure:        cfg.InsecureRegistries,
+		Log:             apicontainer.LogConfig{Type: cfg.Log.Driver, Config: cfg.Log.Opts},
 		Init:            container.Init{Binary: cfg.InitBinary, Default: cfg.Init},
 	})
 	if errors.Is(err, os.ErrPermission) {

@@ -103,7 +103,7 @@ func (c *ContainerFlags) registerMetadata(fs *pflag.FlagSet) {
 	c.annotations = opts.NewMapOpts(nil, nil)
 	fs.Var(c.annotations, "annotation", "Annotation for the OCI runtime, KEY=VALUE")
 	fs.StringVar(&c.Host.ContainerIDFile, "cidfile", "", "File to write the container's id to")
-	fs.StringVar(&c.logDriver, "log-driver", "", "Where the output is kept: json-file or none")
+	fs.StringVar(&c.logDriver, "log-driver", "", "Where the output goes: json-file, local, journald, syslog, fluentd, gelf or none")
 	list(fs, &c.logOpts, "log-opt", "", "Option of the log driver, KEY=VALUE", nil)
 }
 

@@ -70,39 +70,19 @@ func seccompOption(value string) (string, error) {
 	return "seccomp=" + out.String(), nil
 }
 
-// LogConfig checks the log driver and its options.
+// LogConfig reads the log driver and its options. Which there are, package
+// container knows; an option without a value is an empty one, as in Docker.
 func LogConfig(driver string, options []string) (container.LogConfig, error) {
 	out := container.LogConfig{Type: driver}
-	switch driver {
-	case "", "json-file":
-	case "none":
-		if len(options) > 0 {
-			return out, fmt.Errorf("invalid logging opts for driver %s", driver)
-		}
-		return out, nil
-	default:
-		return out, Unsupported(fmt.Sprintf("log driver %q is", driver), "use json-file or none")
+	if driver == "none" && len(options) > 0 {
+		return out, fmt.Errorf("invalid logging opts for driver %s", driver)
 	}
 	for _, o := range options {
-		key, value, ok := strings.Cut(o, "=")
-		switch {
-		case !ok || key == "":
-			return out, fmt.Errorf("invalid --log-opt %q: expected KEY=VALUE", o)
-		case !isJSONFileOption(key):
-			return out, fmt.Errorf("unknown log opt '%s' for json-file log driver", key)
-		}
 		if out.Config == nil {
 			out.Config = map[string]string{}
 		}
+		key, value, _ := strings.Cut(o, "=")
 		out.Config[key] = value
 	}
 	return out, nil
-}
-
-func isJSONFileOption(key string) bool {
-	switch key {
-	case "max-size", "max-file", "labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode", "max-buffer-size":
-		return true
-	}
-	return false
 }

@@ -171,3 +171,9 @@ func (i *Info) FileAttributes() (map[string]string, error) {
 	}
 	return attrs, err
 }
+
+// Remote is what nerd-logger is told about a container, as JSON.
+type Remote struct {
+	Driver string `json:"driver"`
+	Info   Info   `json:"info"`
+}

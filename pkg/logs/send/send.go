@@ -11,12 +11,6 @@ import (
 	"github.com/nerd-cli/nerd/pkg/logs/driver"
 )
 
-// Config is what nerd-logger is told about a container, as JSON.
-type Config struct {
-	Driver string      `json:"driver"`
-	Info   driver.Info `json:"info"`
-}
-
 // Message is a line of output, or a piece of a long one.
 type Message struct {
 	Stream byte // 0: stdout, 1: stderr
@@ -69,7 +63,7 @@ func (p Policy) wait(attempt int) time.Duration {
 
 // New makes the sender that a container's configuration asks for. It does not
 // connect yet.
-func New(cfg *Config) (Sender, error) {
+func New(cfg *driver.Remote) (Sender, error) {
 	var s Sender
 	var err error
 	switch cfg.Driver {
@@ -89,7 +83,7 @@ func New(cfg *Config) (Sender, error) {
 
 // Check tells whether a container with this configuration may start: whether the
 // server can be reached, where that is asked for.
-func Check(ctx context.Context, cfg *Config) error {
+func Check(ctx context.Context, cfg *driver.Remote) error {
 	s, err := New(cfg)
 	if err != nil {
 		return err
