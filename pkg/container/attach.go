@@ -101,7 +101,7 @@ func (r *running) follow(ctx context.Context) (Outcome, error) {
 	}
 	sizes, stop := context.WithCancel(ctx)
 	defer stop()
-	go r.s.resizes(sizes, r.c.ID, "", r.attach.Resize)
+	go r.s.resizes(sizes, r.c, "", r.attach.Resize)
 	if err := <-r.session; errors.Is(err, monitor.ErrDetached) {
 		r.s.emit(ctx, r.c, events.ActionDetach)
 		return Outcome{Detached: true}, nil
@@ -147,7 +147,7 @@ func (r *running) exitCode(ctx context.Context) (int, error) {
 
 // Attach connects the caller's streams to a running container.
 func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) (Outcome, error) {
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "attach to")
 	if err != nil {
 		return Outcome{}, err
 	}

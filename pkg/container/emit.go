@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,4 +89,16 @@ func (s *Service) emitEnd(ctx context.Context, c *Container, stopped bool) {
 // emitKill tells that a signal was sent to a container.
 func (s *Service) emitKill(ctx context.Context, c *Container, sig syscall.Signal) {
 	s.emit(ctx, c, events.ActionKill, "signal", strconv.Itoa(int(sig)))
+}
+
+// emitResize tells that the terminal of a container has another size.
+func (s *Service) emitResize(ctx context.Context, c *Container, size Size) {
+	s.emit(ctx, c, events.ActionResize, "height", strconv.Itoa(int(size.Height)), "width", strconv.Itoa(int(size.Width)))
+}
+
+// emit tells what happened to a command that Exec runs. As in Docker the command
+// is a part of the action.
+func (x *execution) emit(ctx context.Context, action events.Action) {
+	line := x.opts.Cmd[0] + " " + strings.Join(x.opts.Cmd[1:], " ")
+	x.s.emit(ctx, x.c, action+events.Action(": "+line), "execID", x.id)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/fifo"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
@@ -29,10 +31,11 @@ const execDrain = 2 * time.Second
 // Exec runs a command in a running container and returns its exit code. Detached,
 // it returns as soon as the command runs.
 func (s *Service) Exec(ctx context.Context, ref string, opts ExecOptions) (Outcome, error) {
-	c, err := s.own(ctx, ref)
+	c, err := s.find(ctx, ref)
 	if err != nil {
 		return Outcome{}, err
 	}
+	defer s.leaveNoFolder(c)
 	switch {
 	case !c.Running():
 		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
@@ -83,7 +86,13 @@ func (s *Service) execCapabilities(c *Container, p *specs.Process, privileged bo
 	if p.Capabilities != nil {
 		set = p.Capabilities.Bounding
 	}
+	if c.Foreign && !privileged {
+		return nil // its maker's choice
+	}
 	if privileged && !c.HostConfig.Privileged {
+		if p.ApparmorProfile != "" { // with none the runtime would take the container's
+			p.ApparmorProfile = "unconfined"
+		}
 		host, err := s.cfg.Host()
 		if err != nil {
 			return err
@@ -119,9 +128,11 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 		}
 		defer x.close()
 	}
+	x.emit(ctx, events.ActionExecCreate)
 	if err := x.s.tasks.Exec(ctx, x.c.ID, x.id, p, stdio); err != nil {
 		return Outcome{}, x.failure(err)
 	}
+	x.emit(ctx, events.ActionExecStart)
 	ended := x.wait(ctx)
 	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
 		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
@@ -221,14 +232,16 @@ func (x *execution) follow(ctx context.Context, ended <-chan execResult) (Outcom
 		}
 		go x.forward(ctx, in, detached)
 	}
-	go x.s.resizes(ctx, x.c.ID, x.id, x.opts.Resize)
+	go x.s.resizes(ctx, x.c, x.id, x.opts.Resize)
 	select {
 	case <-detached:
+		x.s.emit(ctx, x.c, events.ActionExecDetach, "execID", x.id)
 		return Outcome{Detached: true}, nil
 	case r := <-ended:
 		if r.err != nil {
 			return Outcome{}, r.err
 		}
+		x.s.emit(ctx, x.c, events.ActionExecDie, "execID", x.id, "exitCode", strconv.Itoa(int(r.exit.Code)))
 		x.drain()
 		_, err := x.s.tasks.Delete(ctx, x.c.ID, x.id)
 		return Outcome{ExitCode: int(r.exit.Code)}, ignoreNotFound(err)
@@ -256,7 +269,7 @@ func (x *execution) drain() {
 }
 
 // resizes applies the sizes that the caller's terminal takes.
-func (s *Service) resizes(ctx context.Context, id, execID string, sizes <-chan Size) {
+func (s *Service) resizes(ctx context.Context, c *Container, execID string, sizes <-chan Size) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -266,16 +279,22 @@ func (s *Service) resizes(ctx context.Context, id, execID string, sizes <-chan S
 				return
 			}
 			// A process that has just ended cannot be resized; nobody misses it.
-			_ = s.tasks.Resize(ctx, id, execID, size.Width, size.Height)
+			if s.tasks.Resize(ctx, c.ID, execID, size.Width, size.Height) == nil && execID == "" {
+				s.emitResize(ctx, c, size)
+			}
 		}
 	}
 }
 
 // Resize sets the size of a container's terminal.
 func (s *Service) Resize(ctx context.Context, ref string, size Size) error {
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "resize the terminal of")
 	if err != nil {
 		return err
 	}
-	return s.tasks.Resize(ctx, c.ID, "", size.Width, size.Height)
+	if err := s.tasks.Resize(ctx, c.ID, "", size.Width, size.Height); err != nil {
+		return err
+	}
+	s.emitResize(ctx, c, size)
+	return nil
 }
