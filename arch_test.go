@@ -31,7 +31,7 @@ var layers = map[string][]string{
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/cgroup", "pkg/ps", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/layer", "pkg/cgroup", "pkg/ps", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":       {"pkg/cgroup"}, // pure
 	"pkg/container/limits":     {"pkg/cgroup"}, // pure
@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"pkg/volume/copyup":        {},
 	"pkg/rootfs":               {}, // held descriptors of trees that others change
 	"pkg/archive":              {"pkg/rootfs"},
+	"pkg/layer":                {"pkg/archive", "pkg/rootfs"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
 	"pkg/netutil":              {"pkg/resolver", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/resolver":             {}, // a process for each network with names: it stays small
