@@ -98,6 +98,7 @@ type backend struct {
 
 func (b *backend) Containers() containers.Store { return b.containers }
 func (b *backend) Tasks() ctrd.Tasks            { return b.tasks }
+func (b *backend) Address() string              { return "/run/test/containerd.sock" }
 
 // fakeTasks knows tasks that have ended.
 type fakeTasks struct {

@@ -16,17 +16,15 @@ func (s *Service) writeFiles(p *plan) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if err := s.setOwner(p.ID); err != nil {
+		return err
+	}
 	for _, name := range []string{hostnameFile, hostsFile, resolvFile} {
 		content := ""
 		if name == hostnameFile {
 			content = p.Config.Hostname + "\n"
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-			return err
-		}
-	}
-	for _, m := range p.HostConfig.Binds {
-		if err := makeBindSource(m); err != nil {
 			return err
 		}
 	}

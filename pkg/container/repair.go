@@ -75,7 +75,7 @@ func (s *Service) Live(ctx context.Context, id string) (bool, error) {
 	c, err := s.get(ctx, id)
 	switch {
 	case errdefs.IsNotFound(err):
-		return r.busy(id) || s.cfg.Layout.OtherContainer(id), nil
+		return r.busy(id) || r.elsewhere(id), nil
 	case err != nil:
 		return false, err
 	}
@@ -152,10 +152,10 @@ func (r *repair) busy(id string) bool {
 	return false
 }
 
-// elsewhere tells whether a container of another namespace has the id: networks
-// are shared by all namespaces of a host.
+// elsewhere tells whether a container of another namespace, or of another
+// containerd, has the id: networks are shared by all of a host.
 func (r *repair) elsewhere(id string) bool {
-	return !r.known[id] && r.s.cfg.Layout.OtherContainer(id)
+	return !r.known[id] && (r.s.cfg.Layout.OtherContainer(id) || r.s.otherOwner(id))
 }
 
 // tasks removes the task of a container that was removed, or never ran.
@@ -211,10 +211,10 @@ func (r *repair) folders() {
 			continue
 		}
 		for _, e := range entries {
-			if id := e.Name(); !r.known[id] && !r.busy(id) && !r.exists(id) {
+			if id := e.Name(); !r.known[id] && !r.busy(id) && !r.s.otherOwner(id) && !r.exists(id) {
 				r.mend("folder", short(id), "remove", func() error {
 					r.s.dismissMonitor(r.ctx, id)
-					return r.s.discard(id)
+					return errors.Join(r.s.dropVolumes(r.ctx, id), r.s.discard(id))
 				})
 			}
 		}

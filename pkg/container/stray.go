@@ -5,8 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/containerd/errdefs"
+
+	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/state"
 )
 
 // strays removes what a task's creation leaves when its client is killed in the
@@ -16,7 +20,7 @@ func (s *Service) strays(ctx context.Context, id string) error {
 	if _, err := s.tasks.Get(ctx, id, ""); !errdefs.IsNotFound(err) {
 		return nil // containerd knows it
 	}
-	shims, err := s.cfg.Backend.Shims()
+	shims, err := s.shims()
 	if err != nil {
 		return err
 	}
@@ -28,6 +32,13 @@ func (s *Service) strays(ctx context.Context, id string) error {
 	}
 	removeCgroups(id)
 	return failed
+}
+
+// shims are those of the containerd that is used: another one's containers are
+// its own.
+func (s *Service) shims() ([]ctrd.Shim, error) {
+	all, err := s.cfg.Backend.Shims()
+	return slices.DeleteFunc(all, func(shim ctrd.Shim) bool { return !state.SameFile(shim.Address, s.cfg.Backend.Address()) }), err
 }
 
 // removeCgroups removes a container's empty control groups. One that is not
@@ -47,7 +58,7 @@ func cgroups(id string) []string {
 // strays mends what no record tells of: shims and control groups.
 func (r *repair) strays() {
 	ids := map[string]bool{}
-	if shims, err := r.s.cfg.Backend.Shims(); err == nil {
+	if shims, err := r.s.shims(); err == nil {
 		for _, shim := range shims {
 			ids[shim.ID] = true
 		}

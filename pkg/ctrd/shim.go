@@ -16,12 +16,13 @@ import (
 
 // Shim is a running shim process of a container.
 type Shim struct {
-	PID    int
-	ID     string // of the container
-	Bundle string // its folder
-	exe    string
-	env    []string
-	args   []string
+	PID     int
+	ID      string // of the container
+	Bundle  string // its folder
+	Address string // of the containerd that it belongs to
+	exe     string
+	env     []string
+	args    []string
 }
 
 // Shims lists the shims that serve the namespace, from /proc: containerd forgets
@@ -63,7 +64,7 @@ func readShim(proc string, args []string) (Shim, error) {
 	exe, err2 := os.Readlink(filepath.Join(proc, "exe"))
 	bundle, err3 := os.Readlink(filepath.Join(proc, "cwd"))
 	env, err4 := os.ReadFile(filepath.Join(proc, "environ"))
-	s := Shim{PID: pid, ID: argument(args, "-id"), Bundle: bundle, exe: exe, args: args}
+	s := Shim{PID: pid, ID: argument(args, "-id"), Address: argument(args, "-address"), Bundle: bundle, exe: exe, args: args}
 	for _, kv := range bytes.Split(env, []byte{0}) {
 		if len(kv) > 0 {
 			s.env = append(s.env, string(kv))

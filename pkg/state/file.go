@@ -72,3 +72,14 @@ func ReadJSON(path string, v any) error {
 	}
 	return json.Unmarshal(data, v)
 }
+
+// SameFile tells whether two paths name the same file, be it by a link. Of files
+// that are not there only the paths are compared.
+func SameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	ia, erra := os.Stat(a)
+	ib, errb := os.Stat(b)
+	return erra == nil && errb == nil && os.SameFile(ia, ib)
+}

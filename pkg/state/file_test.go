@@ -132,3 +132,25 @@ func TestJSON(t *testing.T) {
 		t.Error("a function was written as JSON")
 	}
 }
+
+func TestSameFile(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{file, file, true}, {file, link, true}, {file, dir, false},
+		{"/nowhere", "/nowhere", true}, {"/nowhere", "/elsewhere", false}, {file, "/nowhere", false},
+	} {
+		if got := SameFile(c.a, c.b); got != c.want {
+			t.Errorf("SameFile(%s, %s) is %v", c.a, c.b, got)
+		}
+	}
+}
