@@ -25,10 +25,10 @@ var layers = map[string][]string{
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/namespace", "pkg/netutil", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/nerd": {
-		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
 		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/layer", "pkg/cgroup", "pkg/ps", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
@@ -45,6 +45,7 @@ var layers = map[string][]string{
 	"pkg/rootfs":               {}, // held descriptors of trees that others change
 	"pkg/archive":              {"pkg/rootfs"},
 	"pkg/layer":                {"pkg/archive", "pkg/rootfs"},
+	"pkg/namespace":            {"pkg/state"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
 	"pkg/netutil":              {"pkg/resolver", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/resolver":             {}, // a process for each network with names: it stays small

@@ -28,7 +28,9 @@ type CopyOptions struct {
 	// Owner gives the owner of each file; nil: the caller's own.
 	Owner  func(uid, gid int) (int, int)
 	Hollow func(path string, parent, n *rootfs.Node) bool // see Walker
-	Moved  func(n int64)                                  // see Walker
+	// Check, if set, may refuse a source.
+	Check func(n *rootfs.Node) error
+	Moved func(n int64) // see Walker
 }
 
 // kinded is an error whose text is Docker's own and whose kind does not show in it.
@@ -46,7 +48,7 @@ func invalid(format string, args ...any) error {
 
 // Copy copies a file or a folder from one place to another by Docker's rules.
 func Copy(ctx context.Context, from, to Place, opts CopyOptions) (err error) {
-	src, err := from.source(opts.FollowLink)
+	src, err := from.source(opts)
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func Copy(ctx context.Context, from, to Place, opts CopyOptions) (err error) {
 
 // Write writes a file or a folder as a tar.
 func Write(ctx context.Context, from Place, opts CopyOptions, w *Writer) (err error) {
-	src, err := from.source(opts.FollowLink)
+	src, err := from.source(opts)
 	if err != nil {
 		return err
 	}
@@ -118,11 +120,11 @@ func endings(p string) (clean string, folder, content bool) {
 	return path.Clean("/" + p), folder, content
 }
 
-func (p Place) source(follow bool) (*source, error) {
+func (p Place) source(opts CopyOptions) (*source, error) {
 	clean, folder, content := endings(p.Path)
 	s := &source{path: clean, name: path.Base(clean), content: content || clean == "/"}
 	var err error
-	if follow || folder {
+	if opts.FollowLink || folder {
 		s.node, err = p.Tree.Find(clean)
 	} else {
 		s.node, err = p.Tree.FindLink(clean)
@@ -134,6 +136,11 @@ func (p Place) source(follow bool) (*source, error) {
 		return nil, err
 	case folder && !s.node.IsDir():
 		return nil, errors.Join(p.notFolder("lstat"), s.node.Close())
+	}
+	if opts.Check != nil {
+		if err := opts.Check(s.node); err != nil {
+			return nil, errors.Join(err, s.node.Close())
+		}
 	}
 	return s, nil
 }

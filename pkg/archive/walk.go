@@ -39,9 +39,7 @@ type inode struct{ dev, ino uint64 }
 // Walk gives a node, under a name, and everything below it, in the order of their
 // names. Files that vanish meanwhile are passed over.
 func (w *Walker) Walk(ctx context.Context, n *rootfs.Node, name string) error {
-	if w.links == nil {
-		w.links = map[inode]string{}
-	}
+	w.links = map[inode]string{}
 	return w.walk(ctx, n, n, name, "", 0)
 }
 
@@ -62,6 +60,16 @@ func (w *Walker) walk(ctx context.Context, parent, n *rootfs.Node, name, path st
 	if !n.IsDir() || w.Hollow != nil && w.Hollow(path, parent, n) {
 		return nil
 	}
+	return w.children(ctx, n, name, path, depth)
+}
+
+// Children gives everything below a folder, by names relative to it.
+func (w *Walker) Children(ctx context.Context, n *rootfs.Node) error {
+	w.links = map[inode]string{}
+	return w.children(ctx, n, "", "", 0)
+}
+
+func (w *Walker) children(ctx context.Context, n *rootfs.Node, name, path string, depth int) error {
 	names, err := n.Names()
 	if gone(err) {
 		return nil
@@ -90,7 +98,14 @@ func (w *Walker) child(ctx context.Context, parent *rootfs.Node, base, name, pat
 	return w.walk(ctx, parent, n, name, path, depth)
 }
 
-// put gives one file.
+// Put gives one file, without what is in it if it is a folder.
+func (w *Walker) Put(ctx context.Context, n *rootfs.Node, name string) error {
+	if w.links == nil {
+		w.links = map[inode]string{}
+	}
+	return w.put(ctx, n, name)
+}
+
 func (w *Walker) put(ctx context.Context, n *rootfs.Node, name string) error {
 	if !n.IsDir() && n.Stat.Nlink > 1 {
 		key := inode{n.Stat.Dev, n.Stat.Ino}

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/nerd-cli/nerd/pkg/container/mountpoint"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
@@ -45,9 +46,10 @@ type Record struct {
 	HostConfig *container.HostConfig
 	Networks   map[string]*network.EndpointSettings // as asked for
 	Mounts     []container.MountPoint
-	AppArmor   string   `json:",omitempty"`
-	FilesOf    string   `json:",omitempty"` // id of the container whose hosts, hostname and resolv.conf it shares
-	Warnings   []string `json:",omitempty"`
+	Mounted    []mountpoint.Mount `json:",omitempty"` // what Mounts was made of
+	AppArmor   string             `json:",omitempty"`
+	FilesOf    string             `json:",omitempty"` // id of the container whose hosts, hostname and resolv.conf it shares
+	Warnings   []string           `json:",omitempty"`
 }
 
 // Status is what changes while a container lives.
@@ -74,6 +76,7 @@ type Container struct {
 	SnapshotKey string
 	Foreign     bool   // not made by nerd: only what containerd knows is filled in
 	oci         []byte // the OCI specification, as JSON
+	runtime     string // containerd's name of its runtime
 }
 
 func encode(v any) (typeurl.Any, error) {
@@ -87,13 +90,15 @@ func encode(v any) (typeurl.Any, error) {
 // decode reads one containerd container. A container that nerd did not make has
 // no record: its id and image are shown, and no verb changes it.
 func decode(c containers.Container) (*Container, error) {
-	out := &Container{SnapshotKey: c.SnapshotKey}
+	out := &Container{SnapshotKey: c.SnapshotKey, runtime: c.Runtime.Name}
 	if c.Spec != nil {
 		out.oci = c.Spec.GetValue()
 	}
 	rec, ok := c.Extensions[extRecord]
 	if !ok {
-		return foreign(c), nil
+		other := foreign(c)
+		other.runtime = out.runtime
+		return other, nil
 	}
 	if err := json.Unmarshal(rec.GetValue(), &out.Record); err != nil {
 		return nil, fmt.Errorf("container %s: its record cannot be read: %w", short(c.ID), err)
@@ -112,19 +117,6 @@ func decode(c containers.Container) (*Container, error) {
 		}
 	}
 	return out, nil
-}
-
-func foreign(c containers.Container) *Container {
-	return &Container{
-		Foreign:     true,
-		SnapshotKey: c.SnapshotKey,
-		Record: Record{
-			ID: c.ID, Name: c.ID, Created: c.CreatedAt, ImageRef: c.Image, Driver: c.Snapshotter,
-			Config:     &container.Config{Image: c.Image, Labels: c.Labels},
-			HostConfig: &container.HostConfig{},
-		},
-		Status: Status{State: container.StateCreated},
-	}
 }
 
 // saveStatus publishes the status alone.

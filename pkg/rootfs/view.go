@@ -21,28 +21,64 @@ type Bind struct {
 	Recursive      bool
 }
 
+// ViewOptions says what is seen of a root file system.
+type ViewOptions struct {
+	// Place is a folder to mount at, any that exists: nothing of it shows there.
+	Place string
+	Binds []Bind
+	// ReadOnly refuses to write anywhere but in binds.
+	ReadOnly bool
+}
+
 // View mounts a root file system, and binds on top of it, where no other process
-// sees it, and holds its root. Paths in it are resolved Inside. The place is an
-// existing folder to mount at; nothing of the mount shows there. What is mounted
+// sees it, and holds its root. Paths in it are resolved Inside. What is mounted
 // goes with the descriptors: when the FS is closed, or this process ends in any
-// way, nothing is left.
-func View(place string, mounts []mount.Mount, binds []Bind) (*FS, error) {
-	return private(func() (*FS, error) {
-		if err := mountAll(place, mounts); err != nil {
+// way, nothing is left. A bind whose source does not exist is left out.
+func View(mounts []mount.Mount, opts ViewOptions) (*FS, error) {
+	return private(func() (tree *FS, err error) {
+		// The place may be above the sources, so these are held first.
+		sources := make([]int, 0, len(opts.Binds))
+		defer func() {
+			for _, fd := range sources {
+				_ = unix.Close(fd)
+			}
+		}()
+		binds := sorted(opts.Binds)
+		for _, b := range binds {
+			fd, err := b.open()
+			if err != nil {
+				return nil, fmt.Errorf("mounting %s at %s: %w", b.Source, b.Target, err)
+			}
+			sources = append(sources, fd)
+		}
+		if err := mountAll(opts.Place, mounts); err != nil {
 			return nil, err
 		}
-		root, err := Open(place, Inside)
+		root, err := Open(opts.Place, Inside)
 		if err != nil {
 			return nil, err
 		}
-		for _, b := range sorted(binds) {
-			if err := root.bind(b); err != nil {
-				return nil, errors.Join(fmt.Errorf("mounting %s at %s: %w", b.Source, b.Target, err), root.Close())
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, root.Close())
+			}
+		}()
+		for i, b := range binds {
+			if sources[i] < 0 {
+				continue
+			}
+			if err := root.bind(sources[i], b.Target); err != nil {
+				return nil, fmt.Errorf("mounting %s at %s: %w", b.Source, b.Target, err)
+			}
+		}
+		if opts.ReadOnly {
+			if err := readOnly(root.Fd()); err != nil {
+				return nil, fmt.Errorf("mounting the root file system read-only: %w", err)
 			}
 		}
 		space, err := os.Open("/proc/thread-self/ns/mnt")
 		if err != nil {
-			return nil, errors.Join(err, root.Close())
+			return nil, err
 		}
 		root.hold = append(root.hold, space)
 		return root, nil
@@ -152,35 +188,44 @@ func sorted(binds []Bind) []Bind {
 	return out
 }
 
-// bind mounts one bind in the tree. The place is resolved inside the root and
-// used through its descriptor, as the source is: neither can be swapped between
-// the look and the mount.
-func (t *FS) bind(b Bind) error {
+// open holds a copy of the mount at the source, to be put elsewhere; -1 if there
+// is nothing.
+func (b Bind) open() (fd int, err error) {
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	if b.Recursive {
 		flags |= unix.AT_RECURSIVE
 	}
-	tree, err := unix.OpenTree(unix.AT_FDCWD, b.Source, flags)
-	if err != nil {
-		return err
+	fd, err = unix.OpenTree(unix.AT_FDCWD, b.Source, flags)
+	if errors.Is(err, unix.ENOENT) {
+		return -1, nil
 	}
-	defer func() { _ = unix.Close(tree) }()
-	if b.ReadOnly {
-		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-		if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-			return err
+	if err == nil && b.ReadOnly {
+		if err = readOnly(fd); err != nil {
+			_ = unix.Close(fd)
 		}
 	}
-	var source unix.Stat_t
-	if err := unix.Fstat(tree, &source); err != nil {
+	return fd, err
+}
+
+func readOnly(fd int) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr)
+}
+
+// bind puts a held mount at a path of the tree, which is resolved inside the root
+// and used through its descriptor: it cannot be swapped between the look and the
+// mount.
+func (t *FS) bind(source int, target string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(source, &st); err != nil {
 		return err
 	}
-	place, err := t.mountPoint(b.Target, source.Mode&unix.S_IFMT == unix.S_IFDIR)
+	place, err := t.mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = place.Close() }()
-	return unix.MoveMount(tree, "", place.fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	return unix.MoveMount(source, "", place.fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 }
 
 // mountPoint holds the place of a mount, which is made if it is missing, as a

@@ -76,6 +76,27 @@ func Containers(f *factory.Factory, keep func(apicontainer.ContainerState) bool)
 	}
 }
 
+// ContainerPaths offers containers as CONTAINER:, and files of the host where the
+// word begins no container's name.
+func ContainerPaths(f *factory.Factory) Func {
+	containers := Containers(f, nil)
+	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var found []cobra.Completion
+		if !strings.ContainsAny(word, "./:") {
+			names, _ := containers(cmd, nil, word)
+			for _, name := range names {
+				if strings.HasPrefix(name, word) {
+					found = append(found, name+":")
+				}
+			}
+		}
+		if len(found) == 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return found, cobra.ShellCompDirectiveNoSpace
+	}
+}
+
 // Running accepts containers that run, for Containers.
 func Running(s apicontainer.ContainerState) bool {
 	return s == apicontainer.StateRunning || s == apicontainer.StatePaused

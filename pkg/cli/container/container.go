@@ -4,6 +4,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"io"
 
 	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
@@ -21,18 +22,32 @@ type Service interface {
 	Run(context.Context, container.CreateOptions, container.StartOptions) (string, container.Outcome, error)
 	Attach(context.Context, string, container.AttachOptions) (container.Outcome, error)
 	Wait(context.Context, string, container.WaitCondition) (int64, error)
+	WaitFor(context.Context, string, container.WaitCondition) error
+	HasHealthcheck(context.Context, string) (bool, error)
+	Healthcheck(context.Context, string) (apicontainer.HealthcheckResult, apicontainer.HealthStatus, error)
 	Stop(context.Context, string, container.StopOptions) error
 	Kill(context.Context, string, string) error
 	Restart(context.Context, string, container.StopOptions) error
 	Remove(context.Context, string, container.RemoveOptions) error
 	Rename(context.Context, string, string) error
 	Update(context.Context, string, container.UpdateOptions) ([]string, error)
+	Top(context.Context, string, []string) (apicontainer.TopResponse, error)
 	Pause(context.Context, string) error
 	Unpause(context.Context, string) error
 	List(context.Context, container.ListOptions) ([]apicontainer.Summary, error)
 	Inspect(context.Context, string, container.InspectOptions) (apicontainer.InspectResponse, error)
 	Logs(context.Context, string, container.LogsOptions) error
 	Exec(context.Context, string, container.ExecOptions) (container.Outcome, error)
+	Files
+}
+
+// Files is what the verbs need that are about the files of a container.
+type Files interface {
+	CopyFrom(ctx context.Context, ref string, opts container.CopyOptions, hostPath string) error
+	CopyTar(ctx context.Context, ref string, opts container.CopyOptions, w io.Writer) error
+	CopyTo(ctx context.Context, ref string, opts container.CopyOptions, hostPath string) error
+	Unpack(ctx context.Context, ref string, opts container.CopyOptions, r io.Reader) error
+	Export(ctx context.Context, ref string, w io.Writer) error
 }
 
 // Base is what the options of every verb begin with.
@@ -67,9 +82,9 @@ func also(cmd *cobra.Command, paths string) *cobra.Command {
 // commands makes the verbs that stand both at the top and below "container".
 func commands(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
-		NewCmdAttach(f, nil), NewCmdCreate(f, nil), NewCmdExec(f, nil), NewCmdKill(f, nil), NewCmdLogs(f, nil),
+		NewCmdAttach(f, nil), NewCmdCopy(f, nil), NewCmdCreate(f, nil), NewCmdExec(f, nil), NewCmdExport(f, nil), NewCmdKill(f, nil), NewCmdLogs(f, nil),
 		NewCmdPause(f, nil), NewCmdPort(f, nil), NewCmdRename(f, nil), NewCmdRestart(f, nil), NewCmdRm(f, nil),
-		NewCmdRun(f, nil), NewCmdStart(f, nil), NewCmdStop(f, nil), NewCmdUnpause(f, nil), NewCmdUpdate(f, nil), NewCmdWait(f, nil),
+		NewCmdRun(f, nil), NewCmdStart(f, nil), NewCmdStats(f, nil), NewCmdStop(f, nil), NewCmdTop(f, nil), NewCmdUnpause(f, nil), NewCmdUpdate(f, nil), NewCmdWait(f, nil),
 	}
 }
 
@@ -101,6 +116,6 @@ func NewCmdContainer(f *factory.Factory) *cobra.Command {
 		}
 		group.AddCommand(cmd)
 	}
-	group.AddCommand(NewCmdList(f, nil), NewCmdInspect(f, nil))
+	group.AddCommand(NewCmdList(f, nil), NewCmdInspect(f, nil), NewCmdHealthcheck(f, nil))
 	return group
 }
