@@ -15,6 +15,8 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/image"
+	"github.com/nerd-cli/nerd/pkg/cli/namespace"
+	"github.com/nerd-cli/nerd/pkg/cli/network"
 	"github.com/nerd-cli/nerd/pkg/cli/system"
 	"github.com/nerd-cli/nerd/pkg/cli/volume"
 	"github.com/nerd-cli/nerd/pkg/config"
@@ -23,7 +25,7 @@ import (
 // globalFlags are the flags that every command has.
 type globalFlags struct {
 	address, host, namespace, dataRoot, runRoot, snapshotter, logLevel string
-	debug                                                              bool
+	debug, forceForeign                                                bool
 	given                                                              map[string]bool
 }
 
@@ -51,6 +53,9 @@ func (g *globalFlags) values() config.Flags {
 	out.LogLevel = pick("log-level", &g.logLevel)
 	if g.given["debug"] {
 		out.Debug = &g.debug
+	}
+	if g.given["force-foreign"] {
+		out.ForceForeign = &g.forceForeign
 	}
 	return out
 }
@@ -110,6 +115,8 @@ func (g *globalFlags) register(root *cobra.Command) {
 	text(&g.logLevel, "log-level", "l", `Logging level ("debug", "info", "warn", "error", "fatal")`)
 	scratch.BoolVar(&g.debug, "debug", false, "")
 	g.add(root, scratch.Lookup("debug").Value, "debug", "D", "Print what the libraries log", "true")
+	scratch.BoolVar(&g.forceForeign, "force-foreign", false, "")
+	g.add(root, scratch.Lookup("force-foreign").Value, "force-foreign", "", "Change containers that other tools, such as a kubelet, made", "true")
 }
 
 // NewCmdRoot makes the whole tree of commands.
@@ -198,6 +205,6 @@ func shortcuts(f *factory.Factory) []*cobra.Command {
 // management are the groups of commands, one per kind of object.
 func management(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
-		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

@@ -68,6 +68,11 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err != nil {
 		return nil, err
 	}
+	release, err := s.makeVolumes(leased, p, rootfs, u)
+	defer release()
+	if err != nil {
+		return nil, err
+	}
 	if err := s.writeFiles(p); err != nil {
 		return nil, err
 	}
@@ -84,7 +89,10 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	}
 	p.warnings = append(p.warnings, warnings...)
 	p.Warnings = p.warnings
-	return rootfs, s.publish(leased, p, oci)
+	if err := s.publish(leased, p, oci); err != nil {
+		return nil, err
+	}
+	return rootfs, s.keepVolumes(p.ID)
 }
 
 // prepare makes the snapshot. That the image is unpacked is not asked: it nearly
@@ -110,6 +118,8 @@ func (s *Service) specInput(ctx context.Context, p *plan, usr spec.User) (spec.I
 	ns := spec.Namespaces{HostNetwork: p.HostConfig.NetworkMode.IsHost()}
 	if wantsSandbox(p.HostConfig.NetworkMode) {
 		ns.Network = s.cfg.Layout.Netns(p.ID)
+	} else if path := sharedNamespace(p.HostConfig.NetworkMode); path != "" {
+		ns.Network = path
 	}
 	if ns.Shm, err = s.shmSource(ctx, p.ID, p.HostConfig.IpcMode); err != nil {
 		return spec.Input{}, err
@@ -174,7 +184,7 @@ func (s *Service) publish(ctx context.Context, p *plan, oci *specs.Spec) error {
 		return err
 	}
 	_, err = s.store.Create(ctx, containers.Container{
-		ID: p.ID, Labels: indexLabels(p.Name, p.Config.Labels), Image: p.img.Name, Runtime: info,
+		ID: p.ID, Labels: p.gcLabels(indexLabels(p.Name, p.Config.Labels)), Image: p.img.Name, Runtime: info,
 		Spec:        &anypb.Any{TypeUrl: specType, Value: data},
 		Snapshotter: p.Driver, SnapshotKey: p.ID,
 		Extensions: map[string]typeurl.Any{extRecord: record, extStatus: status},

@@ -184,6 +184,10 @@ type fakeNetworks struct {
 	detached []string
 }
 
+func (f *fakeNetworks) Network(_ context.Context, name string) (*netutil.Network, error) {
+	return nil, errorf(errdefs.ErrNotFound, "network %s not found", name)
+}
+
 func (f *fakeNetworks) NewSandbox(context.Context, string) (string, error) { return "/netns", nil }
 func (f *fakeNetworks) Attach(context.Context, netutil.AttachRequest) (*netutil.Attachment, error) {
 	return &netutil.Attachment{}, nil
@@ -199,6 +203,20 @@ func (f *fakeNetworks) Detach(_ context.Context, id string) error {
 func (f *fakeNetworks) ReservePorts(_ context.Context, _, _ string, ports []netutil.PublishedPort) (*netutil.Reservation, error) {
 	return &netutil.Reservation{Ports: ports}, f.busy
 }
+
+func (f *fakeNetworks) CheckEndpoint(_ context.Context, ep netutil.Endpoint) (string, error) {
+	return ep.Network, nil
+}
+
+func (f *fakeNetworks) Connect(context.Context, netutil.AttachRequest) (*netutil.Attachment, error) {
+	return &netutil.Attachment{}, nil
+}
+
+func (f *fakeNetworks) Disconnect(context.Context, string, string) (*netutil.Attachment, error) {
+	return &netutil.Attachment{}, nil
+}
+func (f *fakeNetworks) Evict(context.Context, string, string) error  { return nil }
+func (f *fakeNetworks) Rename(context.Context, string, string) error { return nil }
 
 func (f *fakeNetworks) Repair(context.Context, func(string) bool, bool) ([]netutil.Finding, error) {
 	return nil, nil

@@ -29,6 +29,7 @@ type plan struct {
 	args     []string
 	host     spec.Host
 	binds    []specs.Mount
+	images   []imageMount // mounted ones
 	warnings []string
 }
 
@@ -92,7 +93,13 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 	if err := s.planJoins(ctx, p, opts.Config); err != nil {
 		return nil, err
 	}
-	return p, s.planMounts(p)
+	if err := checkNamespace(p.HostConfig); err != nil {
+		return nil, err
+	}
+	if err := s.planNetworks(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, s.planMounts(ctx, p)
 }
 
 // mergeConfig fills what the caller left open with the image's values, as
@@ -136,6 +143,7 @@ func mergeConfig(c *container.Config, img *image.Image, p *plan) (*container.Con
 		return nil, err
 	}
 	out.ExposedPorts = ports
+	out.Volumes = bothVolumes(ic.Volumes, c.Volumes)
 	if out.Hostname == "" && !p.HostConfig.UTSMode.IsHost() && !p.HostConfig.NetworkMode.IsHost() {
 		out.Hostname = short(p.ID)
 	}

@@ -13,9 +13,12 @@ import (
 // Remove removes a container. With Force a running one is killed first, and the
 // call always converges: whatever is left of a container is taken away.
 func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) error {
-	c, err := s.own(ctx, ref)
+	c, err := s.change(ctx, ref)
 	if err != nil {
 		return err
+	}
+	if c.Foreign {
+		return s.removeForeign(ctx, c, opts)
 	}
 	return s.removeByID(ctx, c.ID, opts)
 }
@@ -65,7 +68,7 @@ func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) 
 		if c.ended() { // what fails here, the removal does again
 			_ = s.recordExit(ctx, c, false)
 		}
-		return errors.Join(s.releasePorts(ctx, c), s.remove(ctx, c))
+		return errors.Join(s.releasePorts(ctx, c), s.removeWith(ctx, c, opts.Volumes))
 	})
 	if err := ignoreNotFound(err); err != nil || started {
 		return started, err
@@ -76,21 +79,35 @@ func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) 
 	return false, s.cfg.Networks.Detach(ctx, id)
 }
 
-// remove takes a container away that does not run: its task, the record (from
+// remove is removeWith for a container that nobody asked to remove: with --rm its
+// anonymous volumes go too.
+func (s *Service) remove(ctx context.Context, c *Container) error {
+	return s.removeWith(ctx, c, c.HostConfig.AutoRemove)
+}
+
+// removeWith takes a container away that does not run: its task, the record (from
 // here on it does not exist), then what it held but for the network. The caller
 // holds its lock.
-func (s *Service) remove(ctx context.Context, c *Container) error {
+func (s *Service) removeWith(ctx context.Context, c *Container, volumes bool) error {
 	if c.Status.State != container.StateExited {
 		if err := s.killTask(ctx, c.ID); err != nil {
 			return err
 		}
+	}
+	s.unmountSources(ctx, c)
+	note := s.keepVolumes(c.ID)
+	if volumes {
+		note = s.noteVolumes(c.ID, anonymousVolumes(c))
+	}
+	if note != nil {
+		return note
 	}
 	if err := s.store.Delete(ctx, c.ID); err == nil {
 		s.emit(ctx, c, events.ActionDestroy)
 	} else if !errdefs.IsNotFound(err) {
 		return err
 	}
-	return errors.Join(s.removeSnapshot(ctx, c), s.releaseName(ctx, c.Name, c.ID), s.discard(c.ID))
+	return errors.Join(s.removeSnapshot(ctx, c), s.removeImageMounts(ctx, c), s.releaseName(ctx, c.Name, c.ID), s.dropVolumes(ctx, c.ID), s.discard(c.ID))
 }
 
 func (s *Service) removeSnapshot(ctx context.Context, c *Container) error {
@@ -111,7 +128,7 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	found, err := s.own(ctx, ref)
+	found, err := s.own(ctx, ref, "rename")
 	if err != nil {
 		return err
 	}
@@ -128,6 +145,6 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 			return errors.Join(err, s.releaseName(ctx, name, c.ID))
 		}
 		s.emit(ctx, c, events.ActionRename, "oldName", "/"+old)
-		return s.releaseName(ctx, old, c.ID)
+		return errors.Join(s.cfg.Networks.Rename(ctx, c.ID, name), s.releaseName(ctx, old, c.ID))
 	})
 }

@@ -42,6 +42,12 @@ type Networks interface {
 	Detach(ctx context.Context, id string) error
 	ReservePorts(ctx context.Context, name, id string, ports []netutil.PublishedPort) (*netutil.Reservation, error)
 	Repair(ctx context.Context, live func(id string) bool, dryRun bool) ([]netutil.Finding, error)
+	Network(ctx context.Context, ref string) (*netutil.Network, error)
+	CheckEndpoint(ctx context.Context, ep netutil.Endpoint) (name string, err error)
+	Connect(ctx context.Context, req netutil.AttachRequest) (*netutil.Attachment, error)
+	Disconnect(ctx context.Context, id, network string) (*netutil.Attachment, error)
+	Evict(ctx context.Context, network, container string) error
+	Rename(ctx context.Context, id, name string) error
 }
 
 // Backend is what containers need of containerd.

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 	"github.com/nerd-cli/nerd/pkg/monitor"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
+
+// exitUnknown is the exit code of a container that could not start, as in Docker.
+const exitUnknown = 128
 
 // Run creates and starts a container as one pipeline: its network is wired while
 // the root file system is made and the runtime prepares the process.
@@ -55,7 +59,7 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 	}
 	run, err := s.launch(ctx, &p.Container, rootfs, st, start)
 	if err != nil {
-		err = s.failedStart(ctx, &p.Container, err)
+		err = s.failedStart(ctx, &p.Container, Status{}, start, err)
 		unlock()
 		return p.ID, Outcome{}, err
 	}
@@ -70,7 +74,7 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 // Start starts a container that was created before. Starting a running one is
 // no error, as in Docker.
 func (s *Service) Start(ctx context.Context, ref string, start StartOptions) (Outcome, error) {
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "start")
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -101,6 +105,9 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 			run, err = s.join(ctx, c, *start.Attach)
 			return err
 		}
+		if start.byPolicy && c.Status.State != container.StateRestarting {
+			return nil // it was stopped meanwhile
+		}
 		if err := s.settle(ctx, c); err != nil {
 			return err
 		}
@@ -109,9 +116,13 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 			return fmt.Errorf("root file system of container %s: %w", c.Name, err)
 		}
 		c.Status.StoppedByHand = false
+		if !start.byPolicy { // restarts are counted anew
+			c.Status.RestartCount, c.Status.Backoff = 0, 0
+		}
+		before := c.Status
 		run, err = s.launch(ctx, c, rootfs, s.stage(ctx, c), start)
 		if err != nil {
-			return s.failedStart(ctx, c, err)
+			return s.failedStart(ctx, c, before, start, err)
 		}
 		return nil
 	})
@@ -123,6 +134,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	defer func() {
 		if err != nil {
 			st.abandon(ctx, &err)
+			s.unmountSources(context.WithoutCancel(ctx), c)
 		}
 	}()
 	mon, err := st.monitor()
@@ -133,7 +145,11 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	if err := st.sandbox(); err != nil {
 		return nil, err
 	}
+	if err := s.mountSources(ctx, c); err != nil {
+		return nil, err
+	}
 	pid, err := s.createTask(ctx, c, rootfs)
+	s.unstage(c)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +171,9 @@ func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.M
 	}
 	still, err := s.joinNamespaces(ctx, c)
 	if err != nil {
+		return 0, err
+	}
+	if err := s.linkEnv(ctx, c); err != nil {
 		return 0, err
 	}
 	pid, err := s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
@@ -185,8 +204,8 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 		return err
 	}
 	s.emitNetworks(ctx, c, events.ActionConnect, att.Networks)
-	c.Status.Networks = att.Networks
-	if err := s.writeNetworkFiles(c, att); err != nil {
+	c.Status.Networks = c.endpointSettings(att.Networks)
+	if err := s.writeNetworkFiles(ctx, c, att); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.OOMName)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -214,21 +233,30 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	s.volumesStarted(ctx, c)
 	s.emit(ctx, c, events.ActionStart)
 	return nil
 }
 
-// failedStart leaves a container that could not start as Docker does: there, in
-// state created, with the error; gone if it was to be removed at its end.
-func (s *Service) failedStart(ctx context.Context, c *Container, cause error) error {
+// failedStart leaves a container that could not start as Docker does: there, with
+// the error, in state created or, if it has run before, as it had ended; gone if
+// it was to be removed at its end. No policy tries again.
+func (s *Service) failedStart(ctx context.Context, c *Container, before Status, start StartOptions, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	s.emitNetworks(ctx, c, events.ActionDisconnect, c.Status.Networks)
 	if c.HostConfig.AutoRemove {
 		return errors.Join(cause, s.remove(ctx, c))
 	}
-	c.Status.State, c.Status.Process, c.Status.FinishedAt = container.StateCreated, state.Process{}, now()
-	c.Status.ExitCode, c.Status.Error = errs.Code(cause, 128), firstLine(cause)
+	c.Status.State, c.Status.Process = container.StateCreated, state.Process{}
+	c.Status.StartedAt, c.Status.FinishedAt = before.StartedAt, now()
+	c.Status.ExitCode, c.Status.Error = errs.Code(cause, cmp.Or(before.ExitCode, exitUnknown)), firstLine(cause)
+	if !before.StartedAt.IsZero() {
+		c.Status.State, c.Status.FinishedAt = container.StateExited, before.FinishedAt
+	}
+	if start.byPolicy {
+		c.Status.ExitCode = before.ExitCode
+	}
 	c.Status.Ports, c.Status.Networks = nil, nil
 	return errors.Join(cause, s.saveStatus(ctx, c))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -95,6 +96,9 @@ func (s *Service) wire(ctx context.Context, c *Container) *wiring {
 	}
 	ports, err := publishedPorts(c)
 	if err == nil && len(ports) > 0 {
+		ports, err = s.bindingAddress(ctx, c, ports)
+	}
+	if err == nil && len(ports) > 0 {
 		w.held, err = s.cfg.Networks.ReservePorts(ctx, c.Name, c.ID, ports)
 	}
 	if err != nil {
@@ -114,30 +118,37 @@ func (s *Service) wire(ctx context.Context, c *Container) *wiring {
 	return w
 }
 
+// bindingAddress gives the ports that name no address of the host the one that
+// their network has for it.
+func (s *Service) bindingAddress(ctx context.Context, c *Container, ports []netutil.PublishedPort) ([]netutil.PublishedPort, error) {
+	if !c.HostConfig.NetworkMode.IsUserDefined() {
+		return ports, nil
+	}
+	n, err := s.cfg.Networks.Network(ctx, string(c.HostConfig.NetworkMode))
+	if err != nil {
+		return nil, err
+	}
+	addr := n.HostIP()
+	for i := range ports {
+		if addr.IsValid() && !ports[i].HostIP.IsValid() {
+			ports[i].HostIP = addr
+		}
+	}
+	return ports, nil
+}
+
 func (s *Service) attachRequest(c *Container, held *netutil.Reservation) netutil.AttachRequest {
-	req := netutil.AttachRequest{ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname}
+	req := netutil.AttachRequest{ContainerID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, DNS: c.HostConfig.DNS}
 	if held != nil {
 		req.Ports = held.Ports
 	}
-	names := make([]string, 0, len(c.Networks))
-	for name := range c.Networks {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	if mode := string(c.HostConfig.NetworkMode); len(names) == 0 {
-		names = []string{mode}
-	} else if i := slices.Index(names, mode); i > 0 { // the mode's network is eth0
-		names = slices.Insert(slices.Delete(names, i, i+1), 0, mode)
+	asked := c.asked()
+	names := slices.Sorted(maps.Keys(asked))
+	if i := slices.Index(names, string(c.HostConfig.NetworkMode)); i > 0 { // the mode's network is eth0
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, string(c.HostConfig.NetworkMode))
 	}
 	for _, name := range names {
-		e := netutil.Endpoint{Network: networkName(name)}
-		if es := c.Networks[name]; es != nil {
-			e.MAC = es.MacAddress.String()
-			if es.IPAMConfig != nil {
-				e.IPv4, e.IPv6 = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address
-			}
-		}
-		req.Endpoints = append(req.Endpoints, e)
+		req.Endpoints = append(req.Endpoints, endpointOf(networkName(name), asked[name]))
 	}
 	return req
 }

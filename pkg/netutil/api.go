@@ -93,5 +93,6 @@ type Attachment struct {
 	Networks map[string]*network.EndpointSettings
 	DNS      []netip.Addr // name servers the networks bring, if any
 	Names    []netip.Addr // nerd's resolver, as the container reaches it; the network with the default route first
+	PortsTo  netip.Addr   // the IPv4 address that published ports lead to, if any do
 	Gateway  netip.Addr   // of the default route, IPv4 where there is one
 }

@@ -64,9 +64,6 @@ func (s *Service) Attach(ctx context.Context, req AttachRequest) (a *Attachment,
 	if a, err = s.finish(ctx, rec); err != nil {
 		return nil, errors.Join(err, s.leave(context.WithoutCancel(ctx), rec))
 	}
-	for _, p := range list {
-		s.emit(ctx, "connect", p.net, map[string]string{"container": req.ContainerID})
-	}
 	return a, nil
 }
 

@@ -47,7 +47,6 @@ func (s *Service) Connect(ctx context.Context, req AttachRequest) (a *Attachment
 		if err != nil {
 			return nil, errors.Join(err, s.undoJoins(context.WithoutCancel(ctx), rec, before))
 		}
-		s.emit(ctx, "connect", p.net, map[string]string{"container": req.ContainerID})
 	}
 	return s.finish(ctx, rec)
 }
@@ -108,7 +107,6 @@ func (s *Service) Disconnect(ctx context.Context, id, ref string) (a *Attachment
 	if err := s.save(rec); err != nil {
 		return nil, err
 	}
-	s.emit(ctx, "disconnect", &j.Network, map[string]string{"container": id})
 	if j.publishes() {
 		if err := s.movePorts(ctx, rec); err != nil {
 			return nil, err
@@ -118,6 +116,25 @@ func (s *Service) Disconnect(ctx context.Context, id, ref string) (a *Attachment
 		return nil, err
 	}
 	return s.finish(ctx, rec)
+}
+
+// Evict takes away what is left of a container that is no more and still holds a
+// part of the network, by its id or its name.
+func (s *Service) Evict(ctx context.Context, network, container string) error {
+	n, err := s.Network(ctx, network)
+	if err != nil {
+		return err
+	}
+	used, err := s.users(ctx, n) // gives back what is abandoned
+	if err != nil {
+		return err
+	}
+	for _, rec := range used {
+		if rec.ID == container || strings.TrimPrefix(rec.Name, "/") == container {
+			return &kindError{fmt.Sprintf("container %s holds a part of network %s and is at work", container, n.Name), errdefs.ErrConflict}
+		}
+	}
+	return nil
 }
 
 // movePorts leads the published ports to another network of the container, by

@@ -42,7 +42,7 @@ func (s *Service) Create(ctx context.Context, o CreateOptions) (*Network, error)
 	if err := s.prepare(ctx, n); err != nil {
 		return nil, errors.Join(err, s.remove(context.WithoutCancel(ctx), n))
 	}
-	s.emit(ctx, "create", n, nil)
+	s.emit(ctx, "create", n)
 	return n, nil
 }
 

@@ -41,7 +41,7 @@ func (s *Service) Remove(ctx context.Context, ref string) (*Network, error) {
 	if err := s.remove(ctx, n); err != nil {
 		return nil, err
 	}
-	s.emit(ctx, "destroy", n, nil)
+	s.emit(ctx, events.ActionDestroy, n)
 	return n, nil
 }
 
@@ -193,7 +193,7 @@ func (s *Service) Prune(ctx context.Context, o PruneOptions) ([]string, error) {
 			return gone, err
 		default:
 			gone = append(gone, n.Name)
-			s.emit(ctx, "destroy", n, nil)
+			s.emit(ctx, events.ActionDestroy, n)
 		}
 	}
 	return gone, ctx.Err()
@@ -296,6 +296,6 @@ func summary(n *Network) network.Network {
 }
 
 // emit tells what happened to a network, in Docker's words.
-func (s *Service) emit(ctx context.Context, action events.Action, n *Network, more map[string]string) {
-	event.Send(ctx, s.cfg.Events, event.New(events.NetworkEventType, action, n.ID, map[string]string{"name": n.Name, "type": n.Driver}, more))
+func (s *Service) emit(ctx context.Context, action events.Action, n *Network) {
+	event.Send(ctx, s.cfg.Events, event.New(events.NetworkEventType, action, n.ID, map[string]string{"name": n.Name, "type": n.Driver}))
 }

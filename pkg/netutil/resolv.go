@@ -93,6 +93,22 @@ func ResolvConf(host []byte, dns []netip.Addr, search, options []string) ([]byte
 	return []byte(b.String()), nil
 }
 
+// maxServers is how many name servers a C library looks at.
+const maxServers = 3
+
+// ResolvConfNames is the resolv.conf of a container that asks nerd's resolver. As
+// on Docker's user networks a name without a dot is asked for as it is, unless an
+// option says otherwise.
+func ResolvConfNames(host []byte, servers []netip.Addr, search, options []string) ([]byte, error) {
+	if len(options) == 0 {
+		options = parseResolv(host).options
+	}
+	if !slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "ndots:") }) {
+		options = append(slices.Clone(options), "ndots:0")
+	}
+	return ResolvConf(host, servers[:min(len(servers), maxServers)], search, options)
+}
+
 type resolv struct{ servers, search, options []string }
 
 // parseResolv reads resolv.conf as the C library does: the last search or domain
@@ -135,10 +151,16 @@ func splitHost(e string) (name, addr string, err error) {
 	return name, addr, nil
 }
 
+// HostsEntry is one line of a hosts file.
+type HostsEntry struct {
+	Addr  netip.Addr
+	Names []string
+}
+
 // Hosts is /etc/hosts of a container as Docker writes it: the local names, the
 // extra HOST:IP entries, then the container's own addresses with its full and its
 // short name. The word host-gateway must have been replaced by an address.
-func Hosts(hostname, domain string, addrs []netip.Addr, extra []string) ([]byte, error) {
+func Hosts(hostname, domain string, addrs []netip.Addr, extra []string, links ...HostsEntry) ([]byte, error) {
 	var b strings.Builder
 	b.WriteString("127.0.0.1\tlocalhost\n" +
 		"::1\tlocalhost ip6-localhost ip6-loopback\n" +
@@ -156,6 +178,9 @@ func Hosts(hostname, domain string, addrs []netip.Addr, extra []string) ([]byte,
 			return nil, fmt.Errorf("extra host %q: %q is no IP address: %w", e, text, errdefs.ErrInvalidArgument)
 		}
 		fmt.Fprintf(&b, "%s\t%s\n", addr, name)
+	}
+	for _, l := range links {
+		fmt.Fprintf(&b, "%s\t%s\n", l.Addr, strings.Join(l.Names, " "))
 	}
 	if hostname == "" {
 		return []byte(b.String()), nil

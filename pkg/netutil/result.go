@@ -19,7 +19,10 @@ func (r *record) attachment() (*Attachment, error) {
 		if err := json.Unmarshal(j.Result, &res); err != nil {
 			return nil, fmt.Errorf("the network record of container %s: %w", r.ID, err)
 		}
-		a.Networks[j.Network.Name] = settings(r.ID, &j, &res)
+		es := settings(r.ID, &j, &res)
+		if a.Networks[j.Network.Name] = es; j.publishes() {
+			a.PortsTo = es.IPAddress
+		}
 		for _, ns := range res.DNS.Nameservers {
 			if addr, err := netip.ParseAddr(ns); err == nil && !slices.Contains(a.DNS, addr) {
 				a.DNS = append(a.DNS, addr)

@@ -6,9 +6,6 @@ var making = []string{"run", "create"}
 // containerEntries are about the flags of run and create.
 func containerEntries() []Entry {
 	return []Entry{
-		{Commands: making, Flag: "volumes-from", Kind: Refused, Why: "Not there yet.", Instead: "bind the folders with --volume"},
-		{Commands: making, Flag: "volume-driver", Kind: Refused, Why: "Not there yet.", Instead: "bind a folder with --volume"},
-		{Commands: making, Flag: "link", Kind: Refused, Why: "Not there yet.", Instead: "publish a port with --publish"},
 		{Commands: making, Flag: "gpus", Kind: Refused, Why: "Not there yet.", Instead: "give the device files with --device"},
 		{Commands: making, Flag: "storage-opt", Kind: Refused, Why: "Not there yet.", Instead: "limit the file system that holds the data root"},
 		{

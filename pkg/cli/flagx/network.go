@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/docker/cli/opts"
 	"github.com/moby/moby/api/types/container"
@@ -33,7 +34,7 @@ func (c *ContainerFlags) endpoints() (map[string]*network.EndpointSettings, erro
 		if _, twice := out[n.Target]; twice {
 			return nil, fmt.Errorf("network %q is specified multiple times", n.Target)
 		}
-		if mode.IsUserDefined() {
+		if userDefined(mode) {
 			user++
 		}
 		endpoint, err := endpoint(n)
@@ -54,9 +55,14 @@ func (c *ContainerFlags) endpoints() (map[string]*network.EndpointSettings, erro
 	return out, nil
 }
 
+// userDefined tells a network that somebody has made. A namespace is none.
+func userDefined(mode container.NetworkMode) bool {
+	return mode.IsUserDefined() && !strings.HasPrefix(string(mode), "ns:")
+}
+
 // isPlain: nothing but defaults was asked for.
 func isPlain(e *network.EndpointSettings) bool {
-	return e.IPAMConfig == nil && len(e.Aliases) == 0 && len(e.DriverOpts) == 0 && len(e.MacAddress) == 0 && e.GwPriority == 0
+	return e.IPAMConfig == nil && len(e.Aliases) == 0 && len(e.Links) == 0 && len(e.DriverOpts) == 0 && len(e.MacAddress) == 0 && e.GwPriority == 0
 }
 
 // mergeNetworkFlags adds the flags that are older than the long form of
@@ -76,7 +82,10 @@ func (c *ContainerFlags) mergeNetworkFlags(n *opts.NetworkAttachmentOpts) error 
 		return conflict("mac-address", "MAC address")
 	case len(n.LinkLocalIPs) > 0 && len(c.linkLocalIPs) > 0:
 		return conflict("link-local-ip", "link-local IP addresses")
+	case len(n.Links) > 0 && len(c.links) > 0:
+		return conflict("link", "links")
 	}
+	n.Links, c.Host.Links = append(slices.Clone(n.Links), c.links...), c.links
 	n.Aliases = append(slices.Clone(n.Aliases), c.aliases...)
 	if c.ipv4 != nil {
 		n.IPv4Address, _ = netip.AddrFromSlice(c.ipv4.To4())
@@ -100,11 +109,14 @@ func (c *ContainerFlags) mergeNetworkFlags(n *opts.NetworkAttachmentOpts) error 
 func endpoint(n opts.NetworkAttachmentOpts) (*network.EndpointSettings, error) {
 	mode := container.NetworkMode(n.Target)
 	out := &network.EndpointSettings{Aliases: n.Aliases, DriverOpts: n.DriverOpts, GwPriority: n.GwPriority}
-	if len(n.Aliases) > 0 && !mode.IsUserDefined() {
+	if userDefined(mode) {
+		out.Links = n.Links
+	}
+	if len(n.Aliases) > 0 && !userDefined(mode) {
 		return nil, errors.New("network-scoped aliases are only supported for user-defined networks")
 	}
 	if n.IPv4Address.IsValid() || n.IPv6Address.IsValid() || len(n.LinkLocalIPs) > 0 {
-		if !mode.IsUserDefined() {
+		if !userDefined(mode) {
 			return nil, errors.New("user specified IP address is supported on user defined networks only")
 		}
 		if n.IPv4Address.IsValid() && !n.IPv4Address.Is4() {

@@ -58,8 +58,8 @@ func NewCmdInspect(f *factory.Factory, runF func(context.Context, *InspectOption
 	fs := cmd.Flags()
 	fs.StringVarP(&o.Format, "format", "f", "", `Layout: "json" or a Go template`)
 	fs.BoolVarP(&o.Size, "size", "s", false, "Show how much a container takes on disk")
-	fs.StringVar(&o.Type, "type", "", "Look for objects of this kind only: container, image")
-	_ = cmd.RegisterFlagCompletionFunc("type", complete.Words("container", "image"))
+	fs.StringVar(&o.Type, "type", "", "Look for objects of this kind only: container, image, network")
+	_ = cmd.RegisterFlagCompletionFunc("type", complete.Words("container", "image", "network"))
 	return cmd
 }
 
@@ -87,6 +87,13 @@ func finders(f *factory.Factory) []Finder {
 				return nil, err
 			}
 			return client.Images.Inspect(ctx, name, nil)
+		}},
+		{"network", func(ctx context.Context, name string, _ bool) (any, error) {
+			client, err := f.Client(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return client.Networks.Inspect(ctx, name)
 		}},
 	}
 }
