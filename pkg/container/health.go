@@ -95,6 +95,19 @@ func (c *Container) startHealth() {
 	}
 }
 
+// lastOutput says of the last check what a line has room for.
+func lastOutput(h *container.Health) string {
+	if h == nil || len(h.Log) == 0 {
+		return ""
+	}
+	last := h.Log[len(h.Log)-1]
+	line, _, _ := strings.Cut(strings.TrimSpace(last.Output), "\n")
+	if line == "" {
+		return fmt.Sprintf(": its last check ended with exit code %d", last.ExitCode)
+	}
+	return fmt.Sprintf(": its last check ended with exit code %d: %s", last.ExitCode, line)
+}
+
 // CheckHealth is called by the monitor of a running container: it checks the
 // health once, records the result and says when the next check is due.
 func (s *Service) CheckHealth(ctx context.Context, id string) (next time.Duration, err error) {
@@ -124,7 +137,7 @@ func (s *Service) CheckHealth(ctx context.Context, id string) (next time.Duratio
 // Healthcheck checks a running container's health now, besides the checks that
 // its monitor times. It returns the result and what that makes of the container.
 func (s *Service) Healthcheck(ctx context.Context, ref string) (container.HealthcheckResult, container.HealthStatus, error) {
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "check the health of")
 	if err != nil {
 		return container.HealthcheckResult{}, "", err
 	}

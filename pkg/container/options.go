@@ -45,6 +45,8 @@ type StartOptions struct {
 	Attach *Streams
 	// Started, if set, is called once the command runs.
 	Started func()
+
+	byPolicy bool // the restart policy wants it, nobody else
 }
 
 // AttachOptions says how to attach to a container that runs already.

@@ -47,13 +47,16 @@ func (s *Service) RestartExited(ctx context.Context, id string) error {
 	if err != nil || c.Status.State != container.StateRestarting {
 		return ignoreNotFound(err)
 	}
-	_, err = s.startByID(ctx, id, StartOptions{})
-	return err
+	run, err := s.startByID(ctx, id, StartOptions{byPolicy: true})
+	if err != nil || run == nil {
+		return ignoreNotFound(err)
+	}
+	return run.detach()
 }
 
 // Restart stops a container, if it runs, and starts it.
 func (s *Service) Restart(ctx context.Context, ref string, opts StopOptions) error {
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "restart")
 	if err != nil {
 		return err
 	}
@@ -101,30 +104,34 @@ func (s *Service) restore(ctx context.Context, c *Container) (started bool, err 
 		}
 		return false, mon.Close()
 	}
-	ended := c.ended() || c.Status.State == container.StateRestarting
-	if !restoreWanted(c, ended) {
-		if !ended {
-			return false, nil
+	if c.ended() { // how it has ended decides what its policy says
+		if _, err := s.Finish(ctx, c.ID); err != nil {
+			return false, err
 		}
-		_, err := s.Finish(ctx, c.ID)
-		return false, err
+		if c, err = s.get(ctx, c.ID); err != nil {
+			return false, ignoreNotFound(err)
+		}
+	}
+	if !restoreWanted(c) {
+		return false, nil
 	}
 	run, err := s.startByID(ctx, c.ID, StartOptions{})
-	if err != nil {
+	if err != nil || run == nil {
 		return false, err
 	}
 	return true, run.detach()
 }
 
-// restoreWanted is Docker's rule at the start of its daemon.
-func restoreWanted(c *Container, wasRunning bool) bool {
+// restoreWanted is Docker's rule at the start of its daemon, but that "on-failure"
+// does not bring back what was stopped by hand or had ended for good before.
+func restoreWanted(c *Container) bool {
 	switch c.HostConfig.RestartPolicy.Name {
 	case container.RestartPolicyAlways:
 		return c.Status.State != container.StateCreated
 	case container.RestartPolicyUnlessStopped:
 		return c.Status.State != container.StateCreated && !c.Status.StoppedByHand
 	case container.RestartPolicyOnFailure:
-		return wasRunning && !c.Status.StoppedByHand
+		return c.Status.State == container.StateRestarting
 	}
 	return false
 }

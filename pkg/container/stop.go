@@ -37,9 +37,12 @@ func stopSignal(text string) (syscall.Signal, error) {
 // Stop asks a container to end, and kills it when it does not in time. Stopping
 // a stopped one is no error. Its restart policy does not bring it back.
 func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error {
-	c, err := s.own(ctx, ref)
+	c, err := s.change(ctx, ref)
 	if err != nil {
 		return err
+	}
+	if c.Foreign {
+		return s.stopForeign(ctx, c, opts)
 	}
 	return s.stop(ctx, c, opts, false)
 }
@@ -182,18 +185,24 @@ func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.own(ctx, ref)
+	c, err := s.change(ctx, ref)
 	if err != nil {
 		return err
+	}
+	if c.Status.State == container.StateRestarting { // there is nothing to kill but the restart
+		return s.stop(ctx, c, StopOptions{}, false)
 	}
 	if !c.Running() {
 		return errorf(errdefs.ErrFailedPrecondition, "cannot kill container: %s: container %s is not running", strings.TrimPrefix(ref, "/"), c.ID)
 	}
-	own, err := stopSignal(c.Config.StopSignal)
+	if c.Foreign {
+		return s.killForeign(ctx, c, sig)
+	}
+	wanted, err := endsByHand(c, sig)
 	if err != nil {
 		return err
 	}
-	if sig == syscall.SIGKILL || sig == own {
+	if wanted {
 		if err := s.markStopped(ctx, c.ID); err != nil {
 			return err
 		}
@@ -207,6 +216,14 @@ func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
 		return err
 	}
 	return s.finishClaimed(ctx, c.ID, e, false)
+}
+
+// endsByHand tells whether an end that follows a signal counts as wanted, so that
+// no policy restarts the container. Docker takes any signal for that unless the
+// container names another as the one that stops it.
+func endsByHand(c *Container, sig syscall.Signal) (bool, error) {
+	own, err := stopSignal(c.Config.StopSignal)
+	return sig == syscall.SIGKILL || c.Config.StopSignal == "" || sig == own || c.HostConfig.RestartPolicy.IsUnlessStopped(), err
 }
 
 // waitProcess waits until a process is gone, at most for timeout (0: no limit).
@@ -254,18 +271,16 @@ func (s *Service) Unpause(ctx context.Context, ref string) error {
 }
 
 func (s *Service) freeze(ctx context.Context, ref string, from, to container.ContainerState, action events.Action, act func(context.Context, string) error) error {
-	c, err := s.own(ctx, ref)
+	c, err := s.change(ctx, ref)
 	if err != nil {
 		return err
 	}
+	if c.Foreign {
+		return s.freezeForeign(ctx, c, from, to, act)
+	}
 	return s.locked(ctx, c.ID, func(c *Container) error {
-		switch {
-		case !c.Running():
-			return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
-		case c.Status.State == to && to == container.StatePaused:
-			return errorf(errdefs.ErrFailedPrecondition, "container %s is already paused", c.ID)
-		case c.Status.State != from:
-			return errorf(errdefs.ErrFailedPrecondition, "Container %s is not paused", c.ID)
+		if err := checkFreeze(c, from, to); err != nil {
+			return err
 		}
 		if err := s.freezeLocked(ctx, c, to, act); err != nil {
 			return err

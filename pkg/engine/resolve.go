@@ -19,6 +19,15 @@ func Resolve(ctx context.Context, explicit string, l state.Layout) (address stri
 	return resolve(ctx, strings.TrimPrefix(explicit, "unix://"), SystemSocket, Options{Layout: l})
 }
 
+// Listening tells whether the containerd that Resolve would decide for is there
+// already. It starts none.
+func Listening(ctx context.Context, explicit string, l state.Layout) bool {
+	if explicit = strings.TrimPrefix(explicit, "unix://"); explicit != "" {
+		return listening(ctx, explicit) == nil
+	}
+	return listening(ctx, SystemSocket) == nil || listening(ctx, Socket(l)) == nil
+}
+
 func resolve(ctx context.Context, explicit, system string, opts Options) (string, bool, error) {
 	own := Socket(opts.Layout)
 	if explicit != "" && explicit != own {

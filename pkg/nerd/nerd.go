@@ -32,6 +32,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/event"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/logs/driver"
+	"github.com/nerd-cli/nerd/pkg/namespace"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/registry"
 	"github.com/nerd-cli/nerd/pkg/state"
@@ -79,6 +80,7 @@ type Client struct {
 	Networks   *netutil.Service
 	Volumes    *volume.Service
 	Events     *event.Log
+	Namespaces *namespace.Service
 	Layout     state.Layout
 	Managed    bool // containerd is the engine of nerd's own
 
@@ -115,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		}
 		helper = []string{self}
 	}
-	c := &Client{Layout: layout, Managed: managed, ctrd: conn, logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events())}
+	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Namespaces: namespace.New(conn, layout), logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events())}
 	resolver := registry.New(registry.Config{
 		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
 	})
@@ -264,6 +266,16 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 	return 1, "", errors.New("unknown internal verb " + verb)
 }
 
+// Checkable is an error if an internal verb is not to be served now: a health
+// check must not start an engine that somebody has stopped.
+func Checkable(ctx context.Context, cfg Config, verb string) error {
+	layout, err := state.NewLayout(cfg.DataRoot, cfg.RunRoot, cfg.Namespace)
+	if err == nil && verb == "health" && !engine.Listening(ctx, cfg.Address, layout) {
+		err = errors.New("no containerd is running: nothing is checked until one is")
+	}
+	return err
+}
+
 // Internal is Client.Internal for a program that has no client yet; args are as
 // for IsInternal. It writes to the streams what Client.Internal returns. Nobody
 // but a debugger reads an error: the next command on the container finishes what
@@ -281,6 +293,9 @@ func Internal(ctx context.Context, cfg Config, args []string, stdout, stderr io.
 }
 
 func internal(ctx context.Context, cfg Config, args []string) (status int, stdout string, err error) {
+	if err := Checkable(ctx, cfg, args[1]); err != nil {
+		return 1, "", err
+	}
 	client, err := Open(ctx, cfg)
 	if err != nil {
 		return 1, "", err

@@ -100,7 +100,7 @@ func TestRmForceMissing(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	b, out, stderr := base(&fake{})
-	err := runWait(t.Context(), &NamesOptions{Base: b, Names: []string{"abc", "nosuch", "a"}})
+	err := runWait(t.Context(), &WaitOptions{Base: b, Names: []string{"abc", "nosuch", "a"}, Condition: "not-running"})
 	if errs.Code(err, 0) != 1 || out.String() != "3\n1\n" || stderr.Len() == 0 {
 		t.Fatalf("got %q, %q, %v", out, stderr, err)
 	}

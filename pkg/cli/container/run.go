@@ -28,6 +28,7 @@ type RunOptions struct {
 	Detach     bool
 	SigProxy   bool
 	DetachKeys string
+	Wait       ReadyOptions
 }
 
 // NewCmdRun makes `run`.
@@ -43,6 +44,9 @@ func NewCmdRun(f *factory.Factory, runF func(context.Context, *RunOptions) error
 		if err := o.complete(cmd, args); err != nil {
 			return flagx.FlagError(cmd, err)
 		}
+		if err := o.Wait.check(o.Detach); err != nil {
+			return flagx.FlagError(cmd, err)
+		}
 		if o.Detach {
 			if cmd.Flags().Changed("attach") {
 				return &errs.Exit{Code: 1, Err: errors.New("conflicting options: -a and -d")}
@@ -56,6 +60,7 @@ func NewCmdRun(f *factory.Factory, runF func(context.Context, *RunOptions) error
 	fs.BoolVarP(&o.Detach, "detach", "d", false, "Run in the background and print the container's id")
 	fs.BoolVar(&o.SigProxy, "sig-proxy", true, "Pass signals on to the container")
 	fs.StringVar(&o.DetachKeys, "detach-keys", "", "Keys that end the connection and leave the container running")
+	o.Wait.register(cmd)
 	o.register(cmd)
 	return cmd
 }
@@ -94,8 +99,10 @@ func (o *RunOptions) detached(ctx context.Context, s Service) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(o.IO.Out, id)
-	return err
+	if _, err := fmt.Fprintln(o.IO.Out, id); err != nil {
+		return err
+	}
+	return o.Wait.await(ctx, s, id)
 }
 
 // attached runs the container in the foreground. Signals may come before its id

@@ -11,6 +11,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/nerd"
 )
 
 // InternalOptions are the inputs of the commands that nerd-monitor runs.
@@ -40,6 +41,13 @@ func NewCmdInternal(f *factory.Factory) *cobra.Command {
 
 func newInternal(f *factory.Factory, verb, short string, runF func(context.Context, *InternalOptions) error) *cobra.Command {
 	o := &InternalOptions{IO: f.IO, Verb: verb, Do: func(ctx context.Context, verb, id string) (int, string, error) {
+		cfg, err := f.Config()
+		if err != nil {
+			return 1, "", err
+		}
+		if err := nerd.Checkable(ctx, nerd.Config{Address: cfg.Address, Namespace: cfg.Namespace, DataRoot: cfg.DataRoot, RunRoot: cfg.RunRoot}, verb); err != nil {
+			return 1, "", err
+		}
 		client, err := f.Client(ctx)
 		if err != nil {
 			return 1, "", err
