@@ -107,6 +107,8 @@ func (s *Service) recordExit(ctx context.Context, c *Container, stopped bool) er
 	c.Status.State, c.Status.Process = container.StateExited, state.Process{}
 	c.Status.ExitCode, c.Status.FinishedAt, c.Status.OOMKilled = int(exit.Code), exit.At.UTC(), oom
 	s.emitEnd(ctx, c, stopped)
+	s.unmountSources(ctx, c)
+	s.volumesEnded(ctx, c)
 	c.Status.Networks = nil
 	return nil
 }
@@ -189,7 +191,7 @@ func (s *Service) Cleanup(ctx context.Context, id string) error {
 
 // cleanup takes away what a removed container left.
 func (s *Service) cleanup(ctx context.Context, id string) error {
-	return errors.Join(s.cfg.Networks.Detach(ctx, id), s.discard(id))
+	return errors.Join(s.cfg.Networks.Detach(ctx, id), s.dropVolumes(ctx, id), s.discard(id))
 }
 
 // clearRemains undoes a start that was killed before the process ran, and with

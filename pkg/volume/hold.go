@@ -42,13 +42,7 @@ func (s *Service) Hold(ctx context.Context, opts CreateOptions) (*Held, error) {
 	if opts.Name == "" {
 		opts.Name, opts.Anonymous = RandomName(), true
 	}
-	if err := CheckName(opts.Name); err != nil {
-		return nil, err
-	}
-	if err := checkDriver(opts.Name, opts.Driver); err != nil {
-		return nil, err
-	}
-	if err := checkOptions(opts.Name, opts.Options); err != nil {
+	if err := Check(opts); err != nil {
 		return nil, err
 	}
 	for {
@@ -66,6 +60,18 @@ func (s *Service) Hold(ctx context.Context, opts CreateOptions) (*Held, error) {
 		s.emit(ctx, "create", opts.Name, nil)
 		return h, nil
 	}
+}
+
+// Check says what is wrong with the description of a volume, before anything is
+// made.
+func Check(opts CreateOptions) error {
+	if err := CheckName(opts.Name); err != nil {
+		return err
+	}
+	if err := checkDriver(opts.Name, opts.Driver); err != nil {
+		return err
+	}
+	return checkOptions(opts.Name, opts.Options)
 }
 
 // existing takes hold of a volume that is there.

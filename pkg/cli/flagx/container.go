@@ -108,21 +108,21 @@ func (c *ContainerFlags) metadata(*pflag.FlagSet) error {
 
 func (c *ContainerFlags) files(*pflag.FlagSet) error {
 	for _, v := range c.volumes {
-		bind, err := ParseVolume(v)
-		if err != nil {
+		bind, anonymous, err := ParseVolume(v)
+		switch {
+		case err != nil:
 			return err
+		case bind != "":
+			c.Host.Binds = append(c.Host.Binds, bind)
+			continue
+		case c.Config.Volumes == nil:
+			c.Config.Volumes = map[string]struct{}{}
 		}
-		c.Host.Binds = append(c.Host.Binds, bind)
+		c.Config.Volumes[anonymous] = struct{}{}
 	}
 	c.Host.Mounts = c.mounts.Value()
-	if err := checkMounts(c.Host.Mounts); err != nil {
-		return err
-	}
 	for _, t := range c.tmpfs {
 		path, options, _ := strings.Cut(t, ":")
-		if !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("invalid tmpfs %q: the path must be absolute", t)
-		}
 		if c.Host.Tmpfs == nil {
 			c.Host.Tmpfs = map[string]string{}
 		}

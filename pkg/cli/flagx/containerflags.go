@@ -108,10 +108,10 @@ func (c *ContainerFlags) registerMetadata(fs *pflag.FlagSet) {
 }
 
 func (c *ContainerFlags) registerFiles(fs *pflag.FlagSet) {
-	list(fs, &c.volumes, "volume", "v", "Bind a folder or file of the host, HOST:CONTAINER[:OPTIONS]", nil)
-	fs.StringVar(&c.Host.VolumeDriver, "volume-driver", "", "Driver of the container's volumes")
-	list(fs, &c.Host.VolumesFrom, "volumes-from", "", "Container to take the mounts of", nil)
-	fs.Var(&c.mounts, "mount", "Mount a folder of the host or a tmpfs, type=bind|tmpfs,src=SOURCE,dst=TARGET")
+	list(fs, &c.volumes, "volume", "v", "Mount a volume or a folder of the host, [SOURCE:]TARGET[:OPTIONS]", nil)
+	fs.StringVar(&c.Host.VolumeDriver, "volume-driver", "", "Driver of the container's volumes: local")
+	list(fs, &c.Host.VolumesFrom, "volumes-from", "", "Container to take the mounts of, CONTAINER[:ro|rw]", nil)
+	fs.Var(&c.mounts, "mount", "Mount something, type=bind|volume|tmpfs|image,src=SOURCE,dst=TARGET")
 	list(fs, &c.tmpfs, "tmpfs", "", "Mount a tmpfs, PATH[:OPTIONS]", nil)
 	fs.BoolVar(&c.Host.ReadonlyRootfs, "read-only", false, "Make the container's root file system read-only")
 	fs.Var((*opts.MemBytes)(&c.Host.ShmSize), "shm-size", "Size of /dev/shm")
