@@ -219,12 +219,14 @@ func (m *monitor) finish() {
 
 // removeFiles removes the monitor's files, the journal last: it is the lock.
 func (m *monitor) removeFiles() {
-	for _, name := range [...]string{wire.WriterJournal, wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
+	for _, name := range [...]string{wire.LoggerConfig, wire.WriterJournal, wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
 		syscall.Unlink(m.path(name))
 	}
-	var st syscall.Stat_t
-	if log := m.path(wire.HelperLog); syscall.Lstat(log, &st) == nil && st.Size == 0 {
-		syscall.Unlink(log)
+	for _, name := range [...]string{wire.HelperLog, wire.LoggerLog} {
+		var st syscall.Stat_t
+		if log := m.path(name); syscall.Lstat(log, &st) == nil && st.Size == 0 {
+			syscall.Unlink(log)
+		}
 	}
 	syscall.Unlink(m.path(wire.JournalName))
 }

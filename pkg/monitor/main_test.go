@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-var monitorBinary string
+var monitorBinary, loggerBinary string
 
 // TestMain builds nerd-monitor, unless this process is one of the tests' own
 // containers.
@@ -39,8 +39,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	monitorBinary = filepath.Join(dir, "nerd-monitor")
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", monitorBinary, "github.com/nerd-cli/nerd/cmd/nerd-monitor")
+	monitorBinary, loggerBinary = filepath.Join(dir, "nerd-monitor"), filepath.Join(dir, "nerd-logger")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir, "github.com/nerd-cli/nerd/cmd/nerd-monitor", "github.com/nerd-cli/nerd/cmd/nerd-logger")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build nerd-monitor: %v\n%s", err, out)
@@ -196,6 +196,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{t: t, dir: dir, log: filepath.Join(base, "log", "c1-json.log"), calls: filepath.Join(base, "calls")}
 	f.cfg = Config{
 		Binary:  monitorBinary,
+		Logger:  loggerBinary,
 		ID:      "c1",
 		Dir:     dir,
 		LogPath: f.log,
@@ -318,7 +319,7 @@ func (f *fixture) processes() map[int]string {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
 		cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-		if err != nil || !strings.Contains(string(cmdline), "\x00dir="+f.dir+"\x00") {
+		if err != nil || !strings.Contains(string(cmdline), "\x00dir="+f.dir+"\x00") && !strings.Contains(string(cmdline), "\x00"+f.dir+"\x00") {
 			continue
 		}
 		pid, _ := strconv.Atoi(filepath.Base(dir))
