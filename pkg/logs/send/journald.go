@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,32 +144,20 @@ func (j *journald) sendFile() error {
 	if !ok {
 		return errors.New("the journal's socket is no Unix socket")
 	}
-	_, _, err = c.WriteMsgUnix(nil, unix.UnixRights(int(f.Fd())), nil)
+	raw, err := c.SyscallConn()
 	if err != nil {
+		return err
+	}
+	// A connected socket has no WriteMsgUnix.
+	var sent error
+	if err := raw.Write(func(fd uintptr) bool {
+		sent = unix.Sendmsg(int(fd), nil, unix.UnixRights(int(f.Fd())), nil, 0)
+		return !errors.Is(sent, unix.EAGAIN)
+	}); err != nil {
+		sent = err
+	}
+	if sent != nil {
 		j.drop()
 	}
-	return err
-}
-
-// split cuts encoded fields into names and values again.
-func split(b []byte) (map[string]string, error) {
-	out := map[string]string{}
-	for len(b) > 0 {
-		i := slices.IndexFunc(b, func(c byte) bool { return c == '=' || c == '\n' })
-		if i < 0 {
-			return nil, errors.New("a field without a value")
-		}
-		name, rest := string(b[:i]), b[i+1:]
-		size := 0
-		if b[i] == '\n' {
-			if len(rest) < 8 || binary.LittleEndian.Uint64(rest) >= uint64(len(rest)-8) {
-				return nil, errors.New("a value without its end")
-			}
-			size, rest = int(binary.LittleEndian.Uint64(rest)), rest[8:]
-		} else if size = bytes.IndexByte(rest, '\n'); size < 0 {
-			return nil, errors.New("a line without its end")
-		}
-		out[name], b = string(rest[:size]), rest[size+1:]
-	}
-	return out, nil
+	return sent
 }
