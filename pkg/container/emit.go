@@ -61,12 +61,8 @@ func (s *Service) driverOf(ctx context.Context, name string) string {
 	case netutil.NetworkBridge:
 		return "bridge"
 	}
-	if nets, ok := s.cfg.Networks.(interface {
-		Network(ctx context.Context, name string) (*netutil.Network, error)
-	}); ok {
-		if n, err := nets.Network(ctx, name); err == nil {
-			return n.Driver
-		}
+	if n, err := s.cfg.Networks.Network(ctx, name); err == nil {
+		return n.Driver
 	}
 	return "bridge"
 }

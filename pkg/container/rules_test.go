@@ -309,7 +309,7 @@ func TestNameMatches(t *testing.T) {
 		{"a[b", "a[b", true},
 		{"web-1", "^web$", false},
 	} {
-		if got := nameMatches(c.name, c.pattern); got != c.want {
+		if got := matchesName(namePattern(c.pattern), c.name); got != c.want {
 			t.Errorf("%q in %q: %t", c.pattern, c.name, got)
 		}
 	}
@@ -328,10 +328,13 @@ func TestFilters(t *testing.T) {
 			HostConfig: &container.HostConfig{NetworkMode: "bridge"}, Mounts: []container.MountPoint{{Source: "/src" + id, Destination: "/dst"}},
 		}}
 		c.Status = Status{State: st, ExitCode: code}
+		if st != container.StateCreated {
+			c.Status.StartedAt = at
+		}
 		if st == container.StateRunning || st == container.StatePaused {
 			c.Status.Process = self
 			c.Status.Ports = []netutil.PublishedPort{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}}
-			c.Status.Networks = map[string]*network.EndpointSettings{"mine": {}}
+			c.Status.Networks = map[string]*network.EndpointSettings{"mine": {NetworkID: "0123456789ab"}}
 		}
 		return c
 	}
@@ -341,6 +344,7 @@ func TestFilters(t *testing.T) {
 		mk("a", "one", 1, container.StateRunning, 0), mk("b", "two", 2, container.StatePaused, 0), mk("c", "three", 3, container.StateExited, 3),
 		mk("d", "four", 4, container.StateCreated, 0), gone,
 	}
+	s := &Service{cfg: Config{Images: fakeImages{}, Networks: &fakeNetworks{}}}
 	for _, c := range []struct {
 		keys map[string][]string
 		want string
@@ -365,24 +369,34 @@ func TestFilters(t *testing.T) {
 		{map[string][]string{"before": {"two"}}, "three four gone"},
 		{map[string][]string{"since": {"three"}}, "one two"},
 		{map[string][]string{"since": {"cccc"}}, "one two"},
+		{map[string][]string{"since": {"dddd"}}, "one two three"}, // also the beginning of an older one's id
 		{map[string][]string{"volume": {"/srcd"}}, "four"},
 		{map[string][]string{"volume": {"/dst"}}, "one two three four gone"},
-		{map[string][]string{"network": {"mine"}}, "one two gone"},
-		{map[string][]string{"network": {"bridge"}}, "one two three four gone"},
-		{map[string][]string{"publish": {"80"}}, "one two"},
-		{map[string][]string{"publish": {"80/udp"}}, ""},
-		{map[string][]string{"expose": {"53/udp"}}, "one two three four gone"},
+		{map[string][]string{"network": {"mine"}}, "one two"},
+		{map[string][]string{"network": {"0123"}}, "one two"},
+		{map[string][]string{"network": {"bridge"}}, "three four gone"},
+		{map[string][]string{"publish": {"8080"}}, "one two"},
+		{map[string][]string{"publish": {"8000-8090/tcp"}}, "one two"},
+		{map[string][]string{"publish": {"80"}}, ""}, // the container's
+		{map[string][]string{"publish": {"8080/udp"}}, ""},
+		{map[string][]string{"health": {"none"}}, "one two three four gone"},
+		{map[string][]string{"health": {"healthy"}}, ""},
+		{map[string][]string{"is-task": {"true"}}, ""},
+		{map[string][]string{"is-task": {"false"}}, "one two three four gone"},
+		{map[string][]string{"isolation": {"default"}}, "one two three four gone"},
+		{map[string][]string{"expose": {"50-60/udp"}}, "one two"},
+		{map[string][]string{"expose": {"53/udp"}}, "one two"},
 		{map[string][]string{"expose": {"53"}}, ""},
 		{map[string][]string{"name": {"o"}, "status": {"paused"}}, "two"},
 	} {
-		f, err := newFilter(c.keys, all)
+		f, err := s.newFilter(t.Context(), c.keys, all)
 		if err != nil {
 			t.Errorf("%v: %v", c.keys, err)
 			continue
 		}
 		var got []string
 		for _, one := range all {
-			if f.match(one) {
+			if f.match(one, view(one)) {
 				got = append(got, one.Name)
 			}
 		}
@@ -390,12 +404,12 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%v: %v, want %s", c.keys, got, c.want)
 		}
 	}
-	for key, value := range map[string]string{"nosuch": "1", "status": "up", "exited": "x"} {
-		if _, err := newFilter(map[string][]string{key: {value}}, all); !errdefs.IsInvalidArgument(err) {
+	for key, value := range map[string]string{"nosuch": "1", "status": "up", "exited": "x", "health": "ill", "is-task": "maybe", "publish": "x", "expose": "2-1"} {
+		if _, err := s.newFilter(t.Context(), map[string][]string{key: {value}}, all); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
-	if _, err := newFilter(map[string][]string{"before": {"nosuch"}}, all); !errdefs.IsNotFound(err) {
+	if _, err := s.newFilter(t.Context(), map[string][]string{"before": {"nosuch"}}, all); !errdefs.IsNotFound(err) {
 		t.Errorf("before a container that is not there: %v", err)
 	}
 }

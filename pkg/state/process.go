@@ -41,6 +41,30 @@ func (p Process) Alive() bool {
 	return err == nil && start == p.Start && state != 'Z' && state != 'X'
 }
 
+// ParentStopped tells whether the parent of a process, which for that of a
+// container is its shim, has been stopped by a signal.
+func (p Process) ParentStopped() bool {
+	fields, err := statFields(p.PID)
+	if err != nil || len(fields) < 2 {
+		return false
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return false
+	}
+	fields, err = statFields(parent)
+	return err == nil && len(fields) > 0 && (fields[0][0] == 'T' || fields[0][0] == 't')
+}
+
+// statFields are the fields of /proc/PID/stat from the third on.
+func statFields(pid int) ([][]byte, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]), nil
+}
+
 // String is "PID-START", which ParseProcess reads.
 func (p Process) String() string { return fmt.Sprintf("%d-%d", p.PID, p.Start) }
 

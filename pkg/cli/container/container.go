@@ -35,6 +35,7 @@ type Service interface {
 	Pause(context.Context, string) error
 	Unpause(context.Context, string) error
 	List(context.Context, container.ListOptions) ([]apicontainer.Summary, error)
+	Prune(context.Context, container.PruneOptions) (apicontainer.PruneReport, error)
 	Inspect(context.Context, string, container.InspectOptions) (apicontainer.InspectResponse, error)
 	Logs(context.Context, string, container.LogsOptions) error
 	Exec(context.Context, string, container.ExecOptions) (container.Outcome, error)
@@ -116,6 +117,6 @@ func NewCmdContainer(f *factory.Factory) *cobra.Command {
 		}
 		group.AddCommand(cmd)
 	}
-	group.AddCommand(NewCmdList(f, nil), NewCmdInspect(f, nil), NewCmdHealthcheck(f, nil))
+	group.AddCommand(NewCmdList(f, nil), NewCmdInspect(f, nil), NewCmdPrune(f, nil), NewCmdHealthcheck(f, nil))
 	return group
 }
