@@ -25,7 +25,7 @@ var layers = map[string][]string{
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/namespace", "pkg/netutil", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/nerd": {
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
@@ -39,7 +39,7 @@ var layers = map[string][]string{
 	"pkg/ps":                   {"pkg/errs"},
 	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
 	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
-	"pkg/image":                {"pkg/event", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/image":                {"pkg/event", "pkg/archive", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
 	"pkg/volume":               {"pkg/volume/copyup", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/volume/copyup":        {},
 	"pkg/rootfs":               {}, // held descriptors of trees that others change

@@ -17,6 +17,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/image"
 	"github.com/nerd-cli/nerd/pkg/cli/namespace"
 	"github.com/nerd-cli/nerd/pkg/cli/network"
+	"github.com/nerd-cli/nerd/pkg/cli/registry"
 	"github.com/nerd-cli/nerd/pkg/cli/system"
 	"github.com/nerd-cli/nerd/pkg/cli/volume"
 	"github.com/nerd-cli/nerd/pkg/config"
@@ -199,7 +200,7 @@ func completeNothing(cmd *cobra.Command) {
 
 // shortcuts are the commands that Docker has at the top as well as in a group.
 func shortcuts(f *factory.Factory) []*cobra.Command {
-	return slices.Concat(container.Shortcuts(f), image.Shortcuts(f), system.Shortcuts(f))
+	return slices.Concat(container.Shortcuts(f), image.Shortcuts(f), registry.Shortcuts(f), system.Shortcuts(f))
 }
 
 // management are the groups of commands, one per kind of object.

@@ -118,10 +118,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		helper = []string{self}
 	}
 	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Namespaces: namespace.New(conn, layout), logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events())}
-	resolver := registry.New(registry.Config{
-		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
-	})
-	c.Images = image.New(conn, layout, resolver)
+	c.Images = image.New(conn, layout, NewRegistry(cfg))
 	c.Images.SetEvents(c.Events)
 	c.Networks = netutil.New(netutil.Config{
 		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Resolver: programPath("", "nerd-resolver", layout), Events: c.Events,
@@ -191,6 +188,13 @@ func (c *Client) ServerVersion(ctx context.Context) (version, revision string, e
 		err = errs.WithHint(fmt.Errorf("cannot reach containerd at %s", c.Address()), "start it, or run `nerd engine up` for nerd's own")
 	}
 	return version, revision, err
+}
+
+// NewRegistry makes the way to registries that cfg describes. It needs no containerd.
+func NewRegistry(cfg Config) *registry.Resolver {
+	return registry.New(registry.Config{
+		HostsDirs: hostsDirs(cfg), DockerConfigDir: cfg.DockerConfigDir, Insecure: cfg.Insecure, UserAgent: "nerd",
+	})
 }
 
 func hostsDirs(cfg Config) []string {

@@ -17,6 +17,16 @@ func (e *environment) finish(env *testscript.Env, name string) {
 	if f, ok := env.T().(interface{ Failed() bool }); ok && f.Failed() {
 		e.keep(env, name)
 	}
+	if e.target == "nerd" { // the namespaces that it has made
+		for _, ns := range e.lines(env.Vars, "namespace", "ls", "-q") {
+			if strings.HasPrefix(ns, name+"-") {
+				vars := append(slices.Clone(env.Vars), "NERD_NAMESPACE="+ns)
+				e.sweep(vars, name)
+				e.remove(vars, []string{"volume", "rm"}, [][]string{{"volume", "ls", "-q"}})
+				e.lines(vars, "namespace", "rm", "-c", ns)
+			}
+		}
+	}
 	e.sweep(env.Vars, name)
 }
 
@@ -36,8 +46,19 @@ func (e *environment) sweep(vars []string, name string) {
 			{"images", "-aq", "--filter", "reference=127.0.0.1:*/" + name + "/*"},
 		}
 	}
-	e.remove(vars, []string{"rm", "-f", "-v"}, lists)
+	command := []string{"rm", "-f", "-v"}
+	if e.target == "nerd" {
+		command = append([]string{"--force-foreign"}, command...)
+		lists = append(lists, []string{"ps", "-aq", "--no-trunc", "--filter", "label=io.cri-containerd.kind=sandbox"})
+	}
+	e.remove(vars, command, lists)
 	e.remove(vars, []string{"rmi", "-f"}, images)
+	volumes := []string{"volume", "ls", "-q"}
+	if e.target == "docker" {
+		volumes = append(volumes, "--filter", "name="+name)
+	}
+	e.remove(vars, []string{"volume", "rm"}, [][]string{volumes})
+	e.remove(vars, []string{"network", "rm"}, [][]string{{"network", "ls", "-q", "--no-trunc", "--filter", "name=^" + name}})
 }
 
 // remove runs a command on whatever the lists name.

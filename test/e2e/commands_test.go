@@ -28,6 +28,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 // commands are the words that scripts have beside testscript's own.
 //
 //	[!] nerd ARGS...                    the target
+//	[!] ctr ARGS...                     containerd's own client, see foreign_test.go
 //	status CODE PROGRAM ARGS...         runs it and wants this exit code
 //	fails CODE REGEXP PROGRAM ARGS...   wants this exit code and a message that matches, in
 //	                                    any case; with nerd it is one line, and stdout is empty
@@ -35,7 +36,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	httpget URL REGEXP                  repeats a request until the answer matches
 //	json FILE PATH WANT                 compares a value, such as 0.State.ExitCode
 //	setenv NAME FILE                    sets a variable to a file's (or stdout's) text
-//	image KIND                          loads app as $APP or config as $CFG
+//	image KIND                          loads app as $APP, config as $CFG or volumes as $VOL
 //	archive KIND FILE                   writes an image as an archive that can be loaded (rootfs: imported)
 //	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
 //	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
@@ -45,6 +46,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 func commands(e *environment) map[string]command {
 	return map[string]command{
 		"nerd":        cmdNerd,
+		"ctr":         e.cmdCtr,
 		"status":      cmdStatus,
 		"fails":       e.cmdFails,
 		"until":       e.cmdUntil,
@@ -164,7 +166,7 @@ func (e *environment) program(ts *testscript.TestScript, name string, args ...st
 	cmd := exec.Command(name, args...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, key := range append([]string{
-		"PATH", "HOME", "WORK", "TMPDIR", "NERD_NAMESPACE", "NAME", "IMG", "APP", "CFG", "PORT", "PORT2", "PORT3", "HOSTIP", "REGISTRY", "ID", "LOG",
+		"PATH", "HOME", "WORK", "TMPDIR", "NERD_NAMESPACE", "NAME", "IMG", "APP", "CFG", "PORT", "PORT2", "PORT3", "HOSTIP", "NET", "NET6", "REGISTRY", "ID", "LOG",
 	}, e.pass...) {
 		if v := ts.Getenv(key); v != "" {
 			cmd.Env = append(cmd.Env, key+"="+v)
@@ -226,10 +228,10 @@ func cmdSetenv(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (e *environment) cmdImage(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, !neg && len(args) == 1, "image app|config")
+	need(ts, !neg && len(args) == 1, "image app|config|volumes")
 	ref, err := e.load(e.program(ts, "nerd").Env, ts.Getenv("NAME"), args[0])
 	ts.Check(err)
-	ts.Setenv(map[string]string{"busybox": "IMG", "app": "APP", "config": "CFG"}[args[0]], ref)
+	ts.Setenv(map[string]string{"busybox": "IMG", "app": "APP", "config": "CFG", "volumes": "VOL"}[args[0]], ref)
 }
 
 func (e *environment) cmdArchive(ts *testscript.TestScript, neg bool, args []string) {

@@ -18,6 +18,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/nerd"
+	"github.com/nerd-cli/nerd/pkg/registry"
 )
 
 // Factory is what every command is constructed with.
@@ -29,6 +30,8 @@ type Factory struct {
 	// Client is the library, connected to containerd, which is started if need
 	// be. It is made once and closed by Close.
 	Client func(context.Context) (*nerd.Client, error)
+	// Registry is the way to registries, for what needs no containerd.
+	Registry func() (*registry.Resolver, error)
 	// Close ends what Client made. It is called once, after the command.
 	Close func()
 }
@@ -44,6 +47,13 @@ func New(streams *iostreams.IOStreams, env config.LookupEnv, flags func() config
 		}
 		return cfg, setLogLevel(cfg)
 	})
+	f.Registry = func() (*registry.Resolver, error) {
+		cfg, err := f.Config()
+		if err != nil {
+			return nil, err
+		}
+		return nerd.NewRegistry(nerd.Config{DockerConfigDir: cfg.DockerConfig, HostsDirs: cfg.HostsDirs, Insecure: cfg.InsecureRegistries}), nil
+	}
 	var (
 		mu     sync.Mutex
 		client *nerd.Client

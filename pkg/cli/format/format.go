@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/docker/cli/cli/command/formatter"
@@ -33,7 +34,35 @@ func UsesField(text, field string) bool {
 
 // Containers writes a list of containers.
 func Containers(w io.Writer, layout formatter.Format, noTrunc bool, list []container.Summary) error {
-	return formatter.ContainerWrite(formatter.Context{Output: w, Format: layout, Trunc: !noTrunc}, list)
+	ctx := formatter.Context{Output: w, Format: layout, Trunc: !noTrunc}
+	shown, veiled := veilSlashes(list)
+	if !veiled {
+		return formatter.ContainerWrite(ctx, list)
+	}
+	var buf bytes.Buffer
+	ctx.Output = &buf
+	if err := formatter.ContainerWrite(ctx, shown); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(buf.Bytes(), []byte(veil), []byte("/")))
+	return err
+}
+
+// veil stands for a slash while the formatter works: it takes a name with slashes
+// for a link between containers and leaves it out. A rune of the private area
+// is as wide and is in no name.
+const veil = "\uE000"
+
+// veilSlashes hides the slashes in names such as k8s://NAMESPACE/POD.
+func veilSlashes(list []container.Summary) (out []container.Summary, any bool) {
+	out = slices.Clone(list)
+	for i, c := range out {
+		if len(c.Names) != 1 || strings.Count(c.Names[0], "/") < 2 {
+			continue
+		}
+		out[i].Names, any = []string{strings.ReplaceAll(strings.TrimPrefix(c.Names[0], "/"), "/", veil)}, true
+	}
+	return out, any
 }
 
 // Value writes one value: as JSON on one line for "json", else through the

@@ -96,3 +96,22 @@ func TestContainers(t *testing.T) {
 		t.Errorf("got %q, %v", &out, err)
 	}
 }
+
+// The name of a pod's container has slashes, and is shown all the same.
+func TestNamesWithSlashes(t *testing.T) {
+	list := []container.Summary{{ID: "1", Names: []string{"/k8s://shop/web/app"}}, {ID: "2", Names: []string{"/plain"}}}
+	for layout, want := range map[formatter.Format]string{
+		"{{.Names}}":       "k8s://shop/web/app\nplain\n",
+		"table {{.Names}}": "NAMES\nk8s://shop/web/app\nplain\n",
+	} {
+		for _, noTrunc := range []bool{false, true} {
+			var out bytes.Buffer
+			if err := Containers(&out, layout, noTrunc, list); err != nil || out.String() != want {
+				t.Errorf("%s, %t: %q, %v", layout, noTrunc, out.String(), err)
+			}
+		}
+	}
+	if list[0].Names[0] != "/k8s://shop/web/app" {
+		t.Errorf("the list was changed: %q", list[0].Names)
+	}
+}

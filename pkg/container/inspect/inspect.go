@@ -77,6 +77,10 @@ func command(c Container) string {
 	return strings.Join(words, " ")
 }
 
+// StateUnknown is the state of a container that another client made and whose
+// shim does not answer. Docker has none such.
+const StateUnknown container.ContainerState = "unknown"
+
 // StatusText is the STATUS column of `docker ps`.
 func StatusText(c Container, now time.Time) string {
 	switch c.State {
@@ -93,6 +97,8 @@ func StatusText(c Container, now time.Time) string {
 		return fmt.Sprintf("Exited (%d) %s ago", c.ExitCode, units.HumanDuration(now.Sub(c.FinishedAt)))
 	case container.StateDead:
 		return "Dead"
+	case StateUnknown:
+		return "Unknown"
 	}
 	return "Created"
 }
