@@ -80,14 +80,18 @@ func (l *file) read(b []byte, n int) (int, error) {
 	if l.hurt != nil {
 		return 0, io.EOF
 	}
-	got, err := io.ReadFull(l.zip, b)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		l.hurt = err
+	for {
+		got, err := l.zip.Read(b)
+		if err != nil && !errors.Is(err, io.EOF) {
+			l.hurt = err
+		}
+		if got > 0 {
+			return got, nil
+		}
+		if err != nil {
+			return 0, io.EOF
+		}
 	}
-	if got == 0 {
-		return 0, io.EOF
-	}
-	return got, nil
 }
 
 func (l *file) close() error { return l.f.Close() }

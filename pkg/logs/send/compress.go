@@ -15,9 +15,6 @@ import (
 	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
 
-// mostFiles is more rotated files than anybody keeps.
-const mostFiles = 10000
-
 // Compress compresses the rotated files LOG.1, LOG.2 ... of the log at path to
 // LOG.1.gz and so on, oldest first, until none is left. Rotation may go on
 // meanwhile; only one process does this at a time.
@@ -43,19 +40,35 @@ func Compress(path string) error {
 
 // oldest is the rotated file with the highest number that is not compressed.
 func oldest(path string) string {
-	found, gap := "", 0
-	for i := 1; i < mostFiles && gap < 16; i++ {
-		name := path + "." + strconv.Itoa(i)
-		_, plain := os.Lstat(name)
-		_, packed := os.Lstat(name + ".gz")
-		if plain == nil {
+	found := ""
+	rotatedFiles(path, func(name string, info fs.FileInfo) bool {
+		if info != nil {
 			found = name
 		}
-		if gap++; plain == nil || packed == nil {
+		return true
+	})
+	return found
+}
+
+// rotatedFiles calls fn with LOG.1, LOG.2 and so on, and nil for one that is only
+// there compressed or, in the midst of a rotation, not at all; until fn is false.
+func rotatedFiles(path string, fn func(name string, info fs.FileInfo) bool) {
+	const gaps = 16 // more than there are in any rotation
+	for i, gap := 1, 0; gap < gaps; i++ {
+		name := path + "." + strconv.Itoa(i)
+		info, err := os.Lstat(name)
+		if _, packed := os.Lstat(name + ".gz"); err == nil || packed == nil {
 			gap = 0
+		} else {
+			gap++
+		}
+		if err != nil {
+			info = nil
+		}
+		if !fn(name, info) {
+			return
 		}
 	}
-	return found
 }
 
 // compressOne writes the compressed file without a name, so that a kill leaves
@@ -137,16 +150,14 @@ func inode(info fs.FileInfo) uint64 {
 	return 0
 }
 
-// nowNamed is the name that a file has by now.
+// nowNamed is the name that a file has by now; "" if it has none.
 func nowNamed(path string, info fs.FileInfo) string {
-	for i := 1; i < mostFiles; i++ {
-		name := path + "." + strconv.Itoa(i)
-		if now, err := os.Lstat(name); err == nil && os.SameFile(now, info) {
-			return name
+	found := ""
+	rotatedFiles(path, func(name string, now fs.FileInfo) bool {
+		if now != nil && os.SameFile(now, info) {
+			found = name
 		}
-		if _, err := os.Lstat(name + ".gz"); err != nil && i > 1<<8 {
-			break
-		}
-	}
-	return ""
+		return found == ""
+	})
+	return found
 }
