@@ -7,6 +7,7 @@ import (
 	"io"
 
 	apicontainer "github.com/moby/moby/api/types/container"
+	digest "github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
@@ -49,6 +50,8 @@ type Files interface {
 	CopyTo(ctx context.Context, ref string, opts container.CopyOptions, hostPath string) error
 	Unpack(ctx context.Context, ref string, opts container.CopyOptions, r io.Reader) error
 	Export(ctx context.Context, ref string, w io.Writer) error
+	Changes(ctx context.Context, ref string) ([]apicontainer.FilesystemChange, error)
+	Commit(ctx context.Context, ref string, opts container.CommitOptions) (digest.Digest, error)
 }
 
 // Base is what the options of every verb begin with.
@@ -83,7 +86,7 @@ func also(cmd *cobra.Command, paths string) *cobra.Command {
 // commands makes the verbs that stand both at the top and below "container".
 func commands(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
-		NewCmdAttach(f, nil), NewCmdCopy(f, nil), NewCmdCreate(f, nil), NewCmdExec(f, nil), NewCmdExport(f, nil), NewCmdKill(f, nil), NewCmdLogs(f, nil),
+		NewCmdAttach(f, nil), NewCmdCommit(f, nil), NewCmdCopy(f, nil), NewCmdCreate(f, nil), NewCmdDiff(f, nil), NewCmdExec(f, nil), NewCmdExport(f, nil), NewCmdKill(f, nil), NewCmdLogs(f, nil),
 		NewCmdPause(f, nil), NewCmdPort(f, nil), NewCmdRename(f, nil), NewCmdRestart(f, nil), NewCmdRm(f, nil),
 		NewCmdRun(f, nil), NewCmdStart(f, nil), NewCmdStats(f, nil), NewCmdStop(f, nil), NewCmdTop(f, nil), NewCmdUnpause(f, nil), NewCmdUpdate(f, nil), NewCmdWait(f, nil),
 	}
