@@ -109,7 +109,21 @@ func (s *Service) recordExit(ctx context.Context, c *Container, stopped bool) er
 	s.emitEnd(ctx, c, stopped)
 	s.unmountSources(ctx, c)
 	s.volumesEnded(ctx, c)
+	if err := s.forgetNames(ctx, c); err != nil {
+		return err
+	}
 	c.Status.Networks = nil
+	return nil
+}
+
+// forgetNames keeps others from finding an ended container by name until its
+// network is given back, which is done in the background.
+func (s *Service) forgetNames(ctx context.Context, c *Container) error {
+	for name := range c.Status.Networks {
+		if container.NetworkMode(name).IsUserDefined() {
+			return s.cfg.Networks.Retire(ctx, c.ID)
+		}
+	}
 	return nil
 }
 

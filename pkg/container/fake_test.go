@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -159,6 +161,14 @@ func (f *fakeTasks) Get(context.Context, string, string) (ctrd.TaskState, error)
 	return ctrd.TaskState{}, errdefs.ErrNotFound
 }
 
+func (f *fakeTasks) Checkpoint(context.Context, string, ctrd.Image, bool) error {
+	return errdefs.ErrNotImplemented
+}
+
+func (f *fakeTasks) Restore(context.Context, string, []mount.Mount, ctrd.Stdio, containers.RuntimeInfo, ctrd.Image) error {
+	return errdefs.ErrNotImplemented
+}
+
 func (f *fakeTasks) Resize(context.Context, string, string, uint16, uint16) error {
 	return errdefs.ErrNotFound
 }
@@ -176,6 +186,12 @@ func (fakeImages) ResolveFor(_ context.Context, ref string, _ *ocispec.Platform)
 	return &image.Image{Name: "img"}, nil
 }
 func (fakeImages) EnsureUnpacked(context.Context, *image.Image, string) error { return nil }
+
+// Commit runs what writes the layer.
+func (fakeImages) Commit(_ context.Context, opts image.CommitOptions) (digest.Digest, error) {
+	_, err := opts.Layer(io.Discard)
+	return digest.FromString(opts.Name), err
+}
 
 // fakeNetworks counts what is given back; every port is taken when busy is set.
 type fakeNetworks struct {
@@ -216,6 +232,7 @@ func (f *fakeNetworks) Disconnect(context.Context, string, string) (*netutil.Att
 	return &netutil.Attachment{}, nil
 }
 func (f *fakeNetworks) Evict(context.Context, string, string) error  { return nil }
+func (f *fakeNetworks) Retire(context.Context, string) error         { return nil }
 func (f *fakeNetworks) Rename(context.Context, string, string) error { return nil }
 
 func (f *fakeNetworks) Repair(context.Context, func(string) bool, bool) ([]netutil.Finding, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
@@ -33,6 +34,8 @@ type Images interface {
 	ResolveFor(ctx context.Context, ref string, platform *ocispec.Platform) (*image.Image, error)
 	// EnsureUnpacked makes the snapshot of the image's last layer.
 	EnsureUnpacked(ctx context.Context, img *image.Image, snapshotter string) error
+	// Commit makes an image of another and a layer.
+	Commit(ctx context.Context, opts image.CommitOptions) (digest.Digest, error)
 }
 
 // Networks is what containers need of networks.
@@ -48,6 +51,7 @@ type Networks interface {
 	Disconnect(ctx context.Context, id, network string) (*netutil.Attachment, error)
 	Evict(ctx context.Context, network, container string) error
 	Rename(ctx context.Context, id, name string) error
+	Retire(ctx context.Context, id string) error
 }
 
 // Backend is what containers need of containerd.
@@ -80,15 +84,12 @@ type Config struct {
 	// ForceForeign lets verbs change containers that others, such as a kubelet, made.
 	ForceForeign bool
 	HelperEnv    []string // the helper's environment, nothing else is passed on
-	Runtime      Runtime
-	Init         Init
-}
-
-// Runtime is the OCI runtime of new containers.
-type Runtime struct {
-	Shim          string // empty: runc's
-	Binary        string // empty: the shim's own choice
-	SystemdCgroup bool
+	// Runtimes are the OCI runtimes of the configuration, by name.
+	Runtimes       map[string]Runtime
+	DefaultRuntime string // of containers that ask for none; empty: runc
+	// CDIDirs are the folders of descriptions of devices; empty: the usual ones.
+	CDIDirs []string
+	Init    Init
 }
 
 // Service is the container part of nerd. Its methods may be called from several

@@ -70,6 +70,7 @@ func (s *Service) Attach(ctx context.Context, req AttachRequest) (a *Attachment,
 // finish writes the record, from which the resolver knows the container, and sees
 // to it that there is a resolver.
 func (s *Service) finish(ctx context.Context, rec *record) (*Attachment, error) {
+	rec.Ended = false
 	if err := s.save(rec); err != nil {
 		return nil, err
 	}

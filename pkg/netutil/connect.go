@@ -130,11 +130,11 @@ func (s *Service) Evict(ctx context.Context, network, container string) error {
 		return err
 	}
 	for _, rec := range used {
-		if rec.ID == container || strings.TrimPrefix(rec.Name, "/") == container {
-			return &kindError{fmt.Sprintf("container %s holds a part of network %s and is at work", container, n.Name), errdefs.ErrConflict}
+		if (rec.ID == container || strings.TrimPrefix(rec.Name, "/") == container) && s.host.occupied(s.cfg.Layout.Netns(rec.ID)) {
+			return &kindError{fmt.Sprintf("container %s is in network %s and has processes: end them first", container, n.Name), errdefs.ErrConflict}
 		}
 	}
-	return nil
+	return nil // what is left is just being given back by the container's companion
 }
 
 // movePorts leads the published ports to another network of the container, by
@@ -215,6 +215,22 @@ func (s *Service) Rename(ctx context.Context, id, name string) (err error) {
 		return err
 	}
 	rec.Name = name
+	return s.save(rec)
+}
+
+// Retire tells the resolver that a container has ended, although its network is
+// still to be given back.
+func (s *Service) Retire(ctx context.Context, id string) (err error) {
+	l, err := s.lock(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer releaseLock(l, &err)
+	rec, err := s.load(id)
+	if err != nil || rec == nil {
+		return err
+	}
+	rec.Ended = true
 	return s.save(rec)
 }
 

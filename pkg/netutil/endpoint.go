@@ -173,7 +173,7 @@ func (e Endpoint) sysctls(ifName string) (map[string]string, error) {
 	for entry := range strings.SplitSeq(text, ",") {
 		key, value, ok := strings.Cut(entry, "=")
 		parts := strings.Split(key, ".")
-		if !ok || len(parts) != 5 || parts[0] != "net" || parts[3] != "IFNAME" || (parts[1] != "ipv4" && parts[1] != "ipv6" && parts[1] != "mpls") ||
+		if !ok || len(parts) != 5 || parts[0] != "net" || !strings.EqualFold(parts[3], "IFNAME") || (parts[1] != "ipv4" && parts[1] != "ipv6" && parts[1] != "mpls") ||
 			strings.ContainsAny(key, "/ ") || parts[2] == "" || parts[4] == "" {
 			return nil, invalid("invalid sysctl %q of an endpoint: net.ipv4.conf.IFNAME.NAME=VALUE is expected", entry)
 		}

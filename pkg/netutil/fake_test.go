@@ -51,6 +51,14 @@ func (h *fakeHost) pinned(path string) bool {
 	return err == nil && string(data) == "netns"
 }
 func (h *fakeHost) occupied(path string) bool { return h.busy[filepath.Base(path)] }
+func (h *fakeHost) inhabited(paths []string) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range paths {
+		out[p] = h.occupied(p)
+	}
+	return out
+}
+
 func (h *fakeHost) ready(context.Context, *Network, ruleSet) (bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

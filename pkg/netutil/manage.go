@@ -108,7 +108,7 @@ func (s *Service) finishRemoval(ctx context.Context, n *Network, doomed string) 
 		}
 		failed = append(failed, err)
 	}
-	failed = append(failed, s.removeParent(ctx, n), os.RemoveAll(filepath.Join(s.cfg.Layout.IPAM(), n.CNIName)))
+	failed = append(failed, s.removeParent(ctx, n), os.RemoveAll(filepath.Join(s.cfg.Layout.IPAM(), n.CNIName)), removeIfThere(s.resolverConfig(n).Lock))
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("removing network %s: %w", n.Name, err)
 	}
@@ -243,27 +243,40 @@ func (s *Service) Inspect(ctx context.Context, ref string) (*network.Inspect, er
 	if err != nil {
 		return nil, err
 	}
+	members := map[string]*record{}
+	var paths []string
 	for _, id := range ids {
 		rec, err := s.load(id)
 		if err != nil || rec == nil {
 			continue // of a container that is just ending
 		}
-		j := rec.endpoint(n)
-		if j == nil || len(j.Result) == 0 {
+		if j := rec.endpoint(n); j != nil && len(j.Result) > 0 {
+			members[id], paths = rec, append(paths, s.cfg.Layout.Netns(id))
+		}
+	}
+	runs := s.host.inhabited(paths) // the others have ended, and are given back in the background
+	for id, rec := range members {
+		if !runs[s.cfg.Layout.Netns(id)] {
 			continue
 		}
-		es, err := j.settings(id)
-		if err != nil {
+		if out.Containers[id], err = resource(rec, rec.endpoint(n)); err != nil {
 			return nil, err
 		}
-		res := network.EndpointResource{Name: strings.TrimPrefix(rec.Name, "/"), EndpointID: es.EndpointID, MacAddress: es.MacAddress}
-		if es.IPAddress.IsValid() {
-			res.IPv4Address = netip.PrefixFrom(es.IPAddress, es.IPPrefixLen)
-		}
-		if es.GlobalIPv6Address.IsValid() {
-			res.IPv6Address = netip.PrefixFrom(es.GlobalIPv6Address, es.GlobalIPv6PrefixLen)
-		}
-		out.Containers[id] = res
+	}
+	return out, nil
+}
+
+func resource(rec *record, j *joined) (network.EndpointResource, error) {
+	es, err := j.settings(rec.ID)
+	if err != nil {
+		return network.EndpointResource{}, err
+	}
+	out := network.EndpointResource{Name: strings.TrimPrefix(rec.Name, "/"), EndpointID: es.EndpointID, MacAddress: es.MacAddress}
+	if es.IPAddress.IsValid() {
+		out.IPv4Address = netip.PrefixFrom(es.IPAddress, es.IPPrefixLen)
+	}
+	if es.GlobalIPv6Address.IsValid() {
+		out.IPv6Address = netip.PrefixFrom(es.GlobalIPv6Address, es.GlobalIPv6PrefixLen)
 	}
 	return out, nil
 }

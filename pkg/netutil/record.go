@@ -26,6 +26,7 @@ type record struct {
 	DNS      []netip.Addr    `json:"dns,omitempty"` // servers that answer what the resolver does not know
 	Owner    state.Process   `json:"owner"`         // who is wiring it; decides whether an unfinished one is abandoned
 	Created  time.Time       `json:"created"`
+	Ended    bool            `json:"ended,omitempty"` // its container has ended, or waits for its policy to restart it
 	Ports    []PublishedPort `json:"ports,omitempty"`
 	Joined   []joined        `json:"joined,omitempty"`
 }

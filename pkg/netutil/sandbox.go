@@ -147,23 +147,38 @@ func (kernel) unpin(path string) error {
 
 // occupied looks for a process in the namespace. It reads all of /proc, so it
 // is asked only before something is declared abandoned.
-func (kernel) occupied(path string) bool {
-	var want unix.Stat_t
-	if !(kernel{}).pinned(path) || unix.Stat(path, &want) != nil {
-		return false
+func (k kernel) occupied(path string) bool { return k.inhabited([]string{path})[path] }
+
+// inhabited tells in which of the namespaces there is a process. It reads /proc
+// once for all of them.
+func (kernel) inhabited(paths []string) map[string]bool {
+	inodes, out := map[uint64][]string{}, map[string]bool{}
+	for _, path := range paths {
+		var st unix.Stat_t
+		if (kernel{}).pinned(path) && unix.Stat(path, &st) == nil {
+			inodes[st.Ino] = append(inodes[st.Ino], path)
+		}
+	}
+	if len(inodes) == 0 {
+		return out
 	}
 	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return true // cannot tell: the safe answer
+	if err != nil { // cannot tell: the safe answer
+		for _, path := range paths {
+			out[path] = true
+		}
+		return out
 	}
 	for _, e := range entries {
 		if strings.Trim(e.Name(), "0123456789") != "" {
 			continue
 		}
 		var st unix.Stat_t
-		if unix.Stat("/proc/"+e.Name()+"/ns/net", &st) == nil && st.Ino == want.Ino {
-			return true
+		if unix.Stat("/proc/"+e.Name()+"/ns/net", &st) == nil {
+			for _, path := range inodes[st.Ino] {
+				out[path] = true
+			}
 		}
 	}
-	return false
+	return out
 }

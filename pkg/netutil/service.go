@@ -85,6 +85,7 @@ type host interface {
 	unpin(path string) error                                                   // idempotent
 	pinned(path string) bool                                                   // whether a namespace is mounted there
 	occupied(path string) bool                                                 // whether a process runs in the namespace there
+	inhabited(paths []string) map[string]bool                                  // the same for many
 	ready(ctx context.Context, n *Network, rs ruleSet) (bool, error)           // whether the bridge and its rules are there
 	prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error // make them
 	taken(own string) ([]netip.Prefix, error)                                  // every range the host routes or is in

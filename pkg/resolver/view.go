@@ -21,6 +21,7 @@ type document struct {
 	Name     string       `json:"name"`
 	Hostname string       `json:"hostname"`
 	DNS      []netip.Addr `json:"dns"`
+	Ended    bool         `json:"ended"`
 	Joined   []struct {
 		Endpoint struct {
 			Aliases    []string `json:"aliases"`
@@ -165,7 +166,7 @@ func newContainer(id string, doc document) *container {
 	for _, j := range doc.Joined {
 		c.present = append(c.present, j.Network.Name)
 		c.outside = c.outside || !j.Network.Internal
-		if !j.Network.Names {
+		if !j.Network.Names || doc.Ended {
 			continue
 		}
 		m := member{network: j.Network.Name, links: map[string]string{}, weight: j.Endpoint.GwPriority}

@@ -43,6 +43,8 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	killmonitor [-all] ID               kills nerd's companion of a container; with -all also
 //	                                    the process that would start it again
 //	noprocess ID                        waits until no process belongs to a container
+//	logserver KIND NETWORK FILE         starts a server for log driver syslog, fluentd or gelf at
+//	                                    $ADDR that writes a line a message into FILE
 func commands(e *environment) map[string]command {
 	return map[string]command{
 		"nerd":        cmdNerd,
@@ -59,6 +61,7 @@ func commands(e *environment) map[string]command {
 		"pty":         e.cmdPTY,
 		"killmonitor": cmdKillMonitor,
 		"noprocess":   cmdNoProcess,
+		"logserver":   cmdLogServer,
 	}
 }
 

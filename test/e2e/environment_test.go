@@ -197,6 +197,13 @@ func (e *environment) setup(env *testscript.Env) error {
 		env.Setenv(key, port)
 	}
 	env.Setenv("HOSTIP", hostAddress())
+	// The first parts of subnets for this script alone: $NET.0/24, $NET6::/64.
+	net := make([]byte, 4)
+	if _, err := rand.Read(net); err != nil {
+		return err
+	}
+	env.Setenv("NET", fmt.Sprintf("10.%d.%d", 100+net[0]%100, net[1]))
+	env.Setenv("NET6", fmt.Sprintf("fd00:%x%02x:%x%02x", net[0]|0x10, net[1], net[2]|0x10, net[3]))
 	env.Setenv("TARGET", e.target)
 	env.Setenv("NERD", e.bin)
 	if err := os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
@@ -260,8 +267,12 @@ func (e *environment) archive(name, kind string) (path, ref string, err error) {
 		img.Config.Labels["from"] = "image"
 		img.Config.StopSignal = "SIGUSR1"
 		img.Config.ExposedPorts = map[string]struct{}{"80/tcp": {}}
+	case "volumes":
+		img.Config.Cmd = []string{"sh"}
+		img.Files = append(slices.Clone(img.Files), testimage.Volumes...)
+		img.Config.Volumes = map[string]struct{}{"/data": {}, "/empty": {}, "/absent": {}}
 	default:
-		return "", "", fmt.Errorf("there is no image %q: busybox, app, config", kind)
+		return "", "", fmt.Errorf("there is no image %q: busybox, app, config, volumes", kind)
 	}
 	if err := testimage.Write(&buf, img); err != nil {
 		return "", "", err

@@ -34,13 +34,15 @@ func (e *environment) snapshot() machine {
 		return found
 	}
 	run, data := root("NERD_RUN_ROOT", "/run/nerd"), root("NERD_DATA_ROOT", "/var/lib/nerd")
-	for _, dir := range []string{"netns", "ipam", "ports", "net"} {
+	for _, dir := range []string{"netns", "ipam", "ports", "net", "resolver"} {
 		found.addFiles(filepath.Join(run, dir))
 	}
 	for _, dir := range []string{run, data} {
-		matches, err := filepath.Glob(filepath.Join(dir, "e2e-"+e.id+"-*", "containers", "*"))
-		found.add("folder", matches...)
-		found.addError(err)
+		for _, kind := range []string{"containers", "volumes", "mounts"} {
+			matches, err := filepath.Glob(filepath.Join(dir, "e2e-"+e.id+"-*", kind, "*"))
+			found.add("folder", matches...)
+			found.addError(err)
+		}
 	}
 	found.addProcesses("e2e-" + e.id)
 	found.addLinks()
@@ -98,12 +100,12 @@ func (m machine) addProcesses(prefix string) {
 	}
 }
 
-// addLinks adds the ends of veth pairs.
+// addLinks adds the ends of veth pairs and the bridges of networks.
 func (m machine) addLinks() {
 	links, err := net.Interfaces()
 	m.addError(err)
 	for _, link := range links {
-		if strings.HasPrefix(link.Name, "veth") {
+		if strings.HasPrefix(link.Name, "veth") || strings.HasPrefix(link.Name, "br-") {
 			m.add("link", link.Name)
 		}
 	}
