@@ -31,12 +31,13 @@ var layers = map[string][]string{
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
-		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/layer", "pkg/cgroup", "pkg/ps", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/layer", "pkg/cgroup", "pkg/ps", "pkg/cdi", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container/spec":       {"pkg/cgroup"}, // pure
 	"pkg/container/limits":     {"pkg/cgroup"}, // pure
 	"pkg/cgroup":               {},
 	"pkg/ps":                   {"pkg/errs"},
+	"pkg/cdi":                  {"pkg/errs"},
 	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
 	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
 	"pkg/image":                {"pkg/event", "pkg/archive", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
@@ -84,7 +85,7 @@ var outside = map[string][]string{
 	"github.com/containernetworking/":            {"pkg/netutil"},
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
-	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
+	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},
 	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},

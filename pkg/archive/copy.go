@@ -91,7 +91,7 @@ func (p Place) extract(dir string, opts CopyOptions, fn func(*Extractor) error) 
 			return err
 		}
 		defer func() { err = errors.Join(err, e.Tree.Close()) }()
-		e.Base, e.Tame = "", true
+		e.Base, e.Called, e.Tame = "", dir, true
 	}
 	err = fn(e)
 	return errors.Join(err, e.Close())

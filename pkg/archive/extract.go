@@ -2,6 +2,7 @@ package archive
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type Extractor struct {
 	Tree *rootfs.FS
 	// Base is the folder of the tree that names are relative to. It exists.
 	Base string
+	// Called is the base's name in messages; empty: Base.
+	Called string
 	// Owner gives the owner that a file gets; nil: the caller's own.
 	Owner func(uid, gid int) (int, int)
 	// Tame leaves out what gives power to a file: set-id bits and capabilities;
@@ -239,7 +242,9 @@ func (e *Extractor) describe(name string, err error) error {
 	return fmt.Errorf("%s: %w", e.place(name), err)
 }
 
-func (e *Extractor) place(name string) string { return "/" + strings.TrimLeft(join(e.Base, name), "/") }
+func (e *Extractor) place(name string) string {
+	return "/" + strings.TrimLeft(join(cmp.Or(e.Called, e.Base), name), "/")
+}
 
 // ConflictError says that a folder would have to give way to a file, or a file to
 // a folder.

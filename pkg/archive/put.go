@@ -51,7 +51,7 @@ func (e *Extractor) putFile(parent *rootfs.Node, base, name string, h *tar.Heade
 		return err
 	})
 	if errors.Is(err, unix.EBUSY) {
-		f, err = rewrite(parent, base)
+		return rewrite(parent, base, h, content)
 	}
 	if err != nil {
 		return err
@@ -66,13 +66,20 @@ func (e *Extractor) putFile(parent *rootfs.Node, base, name string, h *tar.Heade
 	return setTime(parent, base, h.ModTime)
 }
 
-func rewrite(parent *rootfs.Node, base string) (*os.File, error) {
+// rewrite gives a file that is there another content; the rest belongs to what is
+// mounted.
+func rewrite(parent *rootfs.Node, base string, h *tar.Header, content io.Reader) (err error) {
 	n, err := parent.Child(base)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer func() { err = errors.Join(err, n.Close()) }()
 	f, err := n.Rewrite()
-	return f, errors.Join(err, n.Close())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return store(f, content, h.Size)
 }
 
 // settle gives an open file its owner, mode and attributes, in this order:

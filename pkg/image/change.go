@@ -19,8 +19,11 @@ type change func(c *dockerspec.DockerOCIImageConfig, args string) error
 // --change` take.
 func changes() map[string]change {
 	return map[string]change{
-		"CMD":         func(c *dockerspec.DockerOCIImageConfig, args string) error { c.Cmd = command(args); return nil },
-		"ENTRYPOINT":  func(c *dockerspec.DockerOCIImageConfig, args string) error { c.Entrypoint = command(args); return nil },
+		"CMD": func(c *dockerspec.DockerOCIImageConfig, args string) error { c.Cmd = command(c, args); return nil },
+		"ENTRYPOINT": func(c *dockerspec.DockerOCIImageConfig, args string) error {
+			c.Entrypoint = command(c, args)
+			return nil
+		},
 		"ENV":         changeEnv,
 		"EXPOSE":      changeExpose,
 		"HEALTHCHECK": changeHealth,
@@ -37,6 +40,7 @@ func changes() map[string]change {
 // InvalidArgument and names itself.
 func applyChanges(c *dockerspec.DockerOCIImageConfig, instructions []string) error {
 	known := changes()
+	commandSet := false
 	for _, text := range instructions {
 		verb, args, _ := strings.Cut(strings.TrimSpace(text), " ")
 		apply, ok := known[strings.ToUpper(verb)]
@@ -44,21 +48,35 @@ func applyChanges(c *dockerspec.DockerOCIImageConfig, instructions []string) err
 			return errorf(errdefs.ErrInvalidArgument, "%s is not a valid change command", verb)
 		}
 		args = strings.TrimSpace(args)
-		if args == "" {
+		isCommand := strings.EqualFold(verb, "CMD")
+		if args == "" && !isCommand && !strings.EqualFold(verb, "ENTRYPOINT") {
 			return errorf(errdefs.ErrInvalidArgument, "%s requires at least one argument", strings.ToUpper(verb))
 		}
 		if err := apply(c, args); err != nil {
 			return errorf(errdefs.ErrInvalidArgument, "change %q: %v", text, err)
 		}
+		// A command was meant as the arguments of the entry point that was there
+		// with it.
+		if strings.EqualFold(verb, "ENTRYPOINT") && !commandSet {
+			c.Cmd = nil
+		}
+		commandSet = commandSet || isCommand
 	}
 	return nil
 }
 
-// command reads the JSON form, and anything else as a line for a shell.
-func command(args string) []string {
+// command reads the JSON form, and anything else as a line for the image's shell.
+// Nothing is no command.
+func command(c *dockerspec.DockerOCIImageConfig, args string) []string {
 	var list []string
+	if args == "" {
+		return nil
+	}
 	if strings.HasPrefix(args, "[") && json.Unmarshal([]byte(args), &list) == nil {
 		return list
+	}
+	if len(c.Shell) > 0 {
+		return append(slices.Clone(c.Shell), args)
 	}
 	return []string{"/bin/sh", "-c", args}
 }

@@ -60,7 +60,7 @@ func TestApplyChangesRejects(t *testing.T) {
 	for text, want := range map[string]string{
 		"RUN x":                   "RUN is not a valid change command",
 		"":                        " is not a valid change command",
-		"CMD":                     "CMD requires at least one argument",
+		"USER":                    "USER requires at least one argument",
 		"ENV A":                   `change "ENV A": A must have two arguments`,
 		"ENV A=1 B":               `change "ENV A=1 B": can't find = in "B": it must be of the form name=value`,
 		`ENV A="x`:                `change "ENV A=\"x": unterminated quote "`,

@@ -1,65 +1,139 @@
 package image
 
 import (
-	"bufio"
-	"bytes"
-	"compress/bzip2"
-	"errors"
 	"io"
+	"runtime"
 
 	"github.com/containerd/errdefs"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow bounds the memory that a hostile frame header can ask for.
-const zstdWindow = 128 << 20
-
-var magics = []struct {
-	kind  string
-	bytes []byte
-}{
-	{"gzip", []byte{0x1f, 0x8b}},
-	{"zstd", []byte{0x28, 0xb5, 0x2f, 0xfd}},
-	{"bzip2", []byte("BZh")},
-	{"xz", []byte{0xfd, '7', 'z', 'X', 'Z', 0}},
+// compress makes a writer that compresses to w by the named method, and says what
+// such a layer is called. Close completes the stream and leaves w open.
+func compress(w io.Writer, method string, kinds *documentTypes) (io.WriteCloser, string, error) {
+	switch method {
+	case "", "gzip":
+		return newGzip(w), kinds.gzip, nil
+	case "zstd":
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+		return z, kinds.zstd, err
+	case "uncompressed":
+		return keepOpen{w}, kinds.layer, nil
+	}
+	return nil, "", errorf(errdefs.ErrInvalidArgument, "invalid compression %q: gzip, zstd or uncompressed is expected", method)
 }
 
-// compression names how the stream at r is compressed, empty if it is not.
-func compression(r *bufio.Reader) (string, error) {
-	head, err := r.Peek(8)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	for _, m := range magics {
-		if bytes.HasPrefix(head, m.bytes) {
-			return m.kind, nil
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
+
+const (
+	// gzipPart is how much is compressed by itself: more costs memory, less costs
+	// the dictionary too often.
+	gzipPart = 1 << 20
+	// gzipLevel is for layers that stay on this machine more often than they travel.
+	gzipLevel = 2
+)
+
+// gzipWriter compresses parts of a stream on all processors. Each becomes a
+// member of its own: a gzip file may have any number of them.
+type gzipWriter struct {
+	part  []byte
+	queue chan chan result // in the order of the stream
+	slots chan struct{}
+	done  chan struct{}
+	err   error // of the writing end, valid once done is closed
+	began bool
+}
+
+type result struct {
+	data []byte
+	err  error
+}
+
+func newGzip(w io.Writer) *gzipWriter {
+	n := runtime.GOMAXPROCS(0)
+	g := &gzipWriter{queue: make(chan chan result, n), slots: make(chan struct{}, n), done: make(chan struct{})}
+	go func() {
+		defer close(g.done)
+		for next := range g.queue {
+			r := <-next
+			if g.err != nil {
+				continue // the queue is emptied, so that nobody waits for ever
+			}
+			if g.err = r.err; g.err == nil {
+				_, g.err = w.Write(r.data)
+			}
+		}
+	}()
+	return g
+}
+
+func (g *gzipWriter) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		if g.part == nil {
+			g.part = make([]byte, 0, gzipPart)
+		}
+		n := min(len(p), gzipPart-len(g.part))
+		g.part, p = append(g.part, p[:n]...), p[n:]
+		if len(g.part) == gzipPart {
+			if err := g.send(); err != nil {
+				return 0, err
+			}
 		}
 	}
-	return "", nil
+	return written, nil
 }
 
-// decompress gives the plain bytes of a stream that may be compressed. It works
-// in this process alone: no program found on PATH ever sees the data.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	kind, err := compression(buffered)
+// send gives the part away. It waits while all processors are at work.
+func (g *gzipWriter) send() error {
+	select {
+	case <-g.done:
+		return g.err
+	case g.slots <- struct{}{}:
+	}
+	part := g.part
+	g.part, g.began = nil, true
+	out := make(chan result, 1)
+	g.queue <- out
+	go func() {
+		data, err := gzipMember(part)
+		out <- result{data, err}
+		<-g.slots
+	}()
+	return nil
+}
+
+// Close compresses what is left and waits until all is written.
+func (g *gzipWriter) Close() error {
+	if len(g.part) > 0 || !g.began {
+		if err := g.send(); err != nil {
+			return err
+		}
+	}
+	close(g.queue)
+	<-g.done
+	return g.err
+}
+
+func gzipMember(part []byte) ([]byte, error) {
+	var out sliceWriter
+	z, err := gzip.NewWriterLevel(&out, gzipLevel)
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
-	case "gzip":
-		return gzip.NewReader(buffered)
-	case "zstd":
-		d, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(zstdWindow))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	case "bzip2":
-		return io.NopCloser(bzip2.NewReader(buffered)), nil
-	case "xz":
-		return nil, errorf(errdefs.ErrInvalidArgument, "xz is not supported: decompress it first, with xz -dc")
+	if _, err := z.Write(part); err != nil {
+		return nil, err
 	}
-	return io.NopCloser(buffered), nil
+	err = z.Close() // writes to out
+	return out, err
+}
+
+type sliceWriter []byte
+
+func (s *sliceWriter) Write(p []byte) (int, error) {
+	*s = append(*s, p...)
+	return len(p), nil
 }

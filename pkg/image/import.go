@@ -20,6 +20,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/nerd-cli/nerd/pkg/archive"
 )
 
 // ImportOptions says what image Import makes.
@@ -91,7 +93,7 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 // came, and gives the digest of the plain tar.
 func (s *Service) importLayer(ctx context.Context, r io.Reader) (layer ocispec.Descriptor, diffID digest.Digest, err error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	kind, err := compression(buffered)
+	kind, err := archive.Compression(buffered)
 	if err != nil {
 		return layer, "", err
 	}
@@ -102,7 +104,7 @@ func (s *Service) importLayer(ctx context.Context, r io.Reader) (layer ocispec.D
 	case "zstd":
 		layer.MediaType = ocispec.MediaTypeImageLayerZstd
 	default: // what no layer may be compressed with is stored plain
-		plainStream, err := decompress(buffered)
+		plainStream, err := archive.Decompress(buffered)
 		if err != nil {
 			return layer, "", importError(err)
 		}
@@ -136,7 +138,7 @@ func (s *Service) importLayer(ctx context.Context, r io.Reader) (layer ocispec.D
 // and computes the digest of its plain bytes.
 func copyLayer(w io.Writer, stored io.Reader) (digest.Digest, error) {
 	all := io.TeeReader(stored, w)
-	plainStream, err := decompress(all)
+	plainStream, err := archive.Decompress(all)
 	if err != nil {
 		return "", err
 	}

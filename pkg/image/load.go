@@ -16,6 +16,8 @@ import (
 	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	files "github.com/nerd-cli/nerd/pkg/archive"
 )
 
 // LoadOptions says what Load takes from an archive.
@@ -81,7 +83,7 @@ type entry struct {
 
 // ingest writes the archive's blobs to the content store and reads its index.
 func (s *Service) ingest(ctx context.Context, r io.Reader) ([]entry, error) {
-	plainStream, err := decompress(r)
+	plainStream, err := files.Decompress(r)
 	if err != nil {
 		return nil, archiveError(err)
 	}

@@ -67,7 +67,10 @@ type Config struct {
 	// DockerConfigDir holds Docker's config.json with the credentials; empty: none.
 	DockerConfigDir string
 	Insecure        []string // registries, "host" or "host:port", whose TLS is not verified
-	Runtime         container.Runtime
+	// Runtimes are OCI runtimes by name, besides runc, crun and paths.
+	Runtimes       map[string]container.Runtime
+	DefaultRuntime string   // empty: runc
+	CDIDirs        []string // descriptions of devices; empty: /etc/cdi and /var/run/cdi
 	// Init is the first process of containers that want one; its Binary, if empty,
 	// is looked for as Monitor is.
 	Init container.Init
@@ -134,7 +137,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Host:   sync.OnceValues(func() (spec.Host, error) { return container.HostFacts() }),
 		Logger: programPath(cfg.Logger, "nerd-logger", layout), Log: cfg.Log,
 		Monitor: programPath(cfg.Monitor, "nerd-monitor", layout), Helper: helper,
-		HelperEnv: append([]string{helperPath, helperAddress + address}, cfg.HelperEnv...), Runtime: cfg.Runtime,
+		HelperEnv: append([]string{helperPath, helperAddress + address}, cfg.HelperEnv...),
+		Runtimes:  cfg.Runtimes, DefaultRuntime: cfg.DefaultRuntime, CDIDirs: cfg.CDIDirs,
 		Init: container.Init{Binary: programPath(cfg.Init.Binary, "nerd-init", layout), Default: cfg.Init.Default},
 	})
 	c.Images.SetInUse(c.imageUsers)
@@ -241,7 +245,7 @@ const exitRestart = 75
 // IsInternal tells whether args are a call of nerd-monitor.
 func IsInternal(args []string) bool { return len(args) == 3 && args[0] == "internal" }
 
-// Internal does what nerd-monitor asks for: "internal exited|cleanup|close-stdin|restart|health ID".
+// Internal does what nerd-monitor asks for: "internal exited|cleanup|close-stdin|restart|health|thaw ID".
 // It returns the exit status of the program, and what to print on stdout.
 func (c *Client) Internal(ctx context.Context, verb, id string) (status int, stdout string, err error) {
 	switch verb {
@@ -260,6 +264,8 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 		return 0, "", c.Containers.CloseStdin(ctx, id)
 	case "restart":
 		return 0, "", c.Containers.RestartExited(ctx, id)
+	case container.ThawVerb:
+		return 0, "", c.Containers.Thaw(ctx, id)
 	case "health":
 		next, err := c.Containers.CheckHealth(ctx, id)
 		if err != nil {

@@ -33,6 +33,7 @@ func NewCmdInternal(f *factory.Factory) *cobra.Command {
 		{"close-stdin", "Close the standard input of a container"},
 		{"restart", "Start a container again as its policy says"},
 		{"health", "Check the health of a container"},
+		{"thaw", "Let a container go on once the process that has paused it ends"},
 	} {
 		cmd.AddCommand(newInternal(f, v.verb, v.short, nil))
 	}

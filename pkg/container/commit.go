@@ -1,0 +1,147 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/nerd-cli/nerd/pkg/archive"
+	"github.com/nerd-cli/nerd/pkg/image"
+	"github.com/nerd-cli/nerd/pkg/layer"
+	"github.com/nerd-cli/nerd/pkg/monitor"
+)
+
+// CommitOptions says what image Commit makes.
+type CommitOptions struct {
+	Name            string // reference; empty: the image has only an id
+	Author, Message string
+	Changes         []string // Dockerfile instructions
+	// Pause freezes a running container while its files are read.
+	Pause       bool
+	Compression string // see image.CommitOptions
+	Format      string // see image.CommitOptions
+}
+
+// Commit makes an image of a container: its image with what the container has
+// changed as one more layer, and its configuration. A container that was paused
+// for it goes on in every case, even if this process is killed.
+func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (digest.Digest, error) {
+	c, err := s.find(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if c.ImageID == "" {
+		return "", errorf(errdefs.ErrFailedPrecondition, "container %s was not made by nerd, so its image is not known: use the tool that made it", c.Name)
+	}
+	platform, err := containerPlatform(c)
+	if err != nil {
+		return "", err
+	}
+	id, err := s.cfg.Images.Commit(ctx, image.CommitOptions{
+		Image: digest.Digest(c.ImageID), Platform: platform, Name: opts.Name, Config: imageConfig(c.Config), Changes: opts.Changes,
+		Author: opts.Author, Message: opts.Message, Command: strings.Join(c.Config.Cmd, " "),
+		Compression: opts.Compression, Format: opts.Format,
+		Layer: func(w io.Writer) (bool, error) { return s.writeChanges(ctx, c, opts.Pause, w) },
+	})
+	if err != nil {
+		return "", err
+	}
+	s.emit(ctx, c, events.ActionCommit, "comment", opts.Message, "imageID", id.String(), "imageRef", opts.Name)
+	return id, nil
+}
+
+func containerPlatform(c *Container) (*ocispec.Platform, error) {
+	if c.Platform == "" {
+		return nil, nil
+	}
+	p, err := platforms.Parse(c.Platform)
+	return &p, err
+}
+
+// imageConfig is the part of a container's configuration that images have.
+// Labels by which nerd and containerd mean something are not handed on.
+func imageConfig(c *container.Config) dockerspec.DockerOCIImageConfig {
+	out := dockerspec.DockerOCIImageConfig{
+		ImageConfig: ocispec.ImageConfig{
+			User: c.User, Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd, Volumes: c.Volumes,
+			WorkingDir: c.WorkingDir, StopSignal: c.StopSignal, Labels: map[string]string{},
+		},
+		DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{Healthcheck: c.Healthcheck, OnBuild: c.OnBuild, Shell: c.Shell},
+	}
+	for port := range c.ExposedPorts {
+		if out.ExposedPorts == nil {
+			out.ExposedPorts = map[string]struct{}{}
+		}
+		out.ExposedPorts[port.String()] = struct{}{}
+	}
+	for k, v := range c.Labels {
+		if !reservedLabel(k) {
+			out.Labels[k] = v
+		}
+	}
+	return out
+}
+
+// writeChanges writes what a container has changed as a layer.
+func (s *Service) writeChanges(ctx context.Context, c *Container, pause bool, w io.Writer) (empty bool, err error) {
+	if pause && c.Running() && c.Status.State == container.StateRunning {
+		var thaw func() error
+		if thaw, err = s.hold(ctx, c); err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, thaw()) }()
+	}
+	changes, tree, err := s.changes(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, tree.Close()) }()
+	if len(changes) == 0 {
+		return true, nil
+	}
+	out := archive.NewWriter(w)
+	if err := layer.Write(ctx, tree, changes, out); err != nil {
+		return false, err
+	}
+	return false, out.Close()
+}
+
+// hold pauses a container until thaw is called or this process ends, however it
+// does: a guard waits for that.
+func (s *Service) hold(ctx context.Context, c *Container) (thaw func() error, err error) {
+	guard, err := monitor.NewGuard(s.cfg.Helper, s.cfg.HelperEnv, ThawVerb, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Pause(ctx, c.ID); err != nil {
+		return nil, errors.Join(err, guard.Dismiss())
+	}
+	return func() error {
+		err := s.Unpause(context.WithoutCancel(ctx), c.ID)
+		if errdefs.IsFailedPrecondition(err) || errdefs.IsNotFound(err) { // somebody else has let it go on, or has ended it
+			err = nil
+		}
+		return errors.Join(err, guard.Dismiss())
+	}, nil
+}
+
+// ThawVerb is how the guard of a paused container calls back.
+const ThawVerb = "thaw"
+
+// Thaw is what the guard of a paused container does: it waits until the process
+// that has paused it ends, and lets the container go on unless that one has.
+func (s *Service) Thaw(ctx context.Context, id string) error {
+	if monitor.AwaitGuarded() {
+		return nil
+	}
+	return s.Unpause(ctx, id)
+}
