@@ -164,7 +164,7 @@ func TestTag(t *testing.T) {
 		"{{.FullID}}":      id,
 		"{{.Name}}":        "web",
 		"{{.ImageName}}":   "busybox:1",
-		"{{.ImageID}}":     image[:12],
+		"{{.ImageID}}":     "sha256:" + image[:5],
 		"{{.ImageFullID}}": "sha256:" + image,
 		"{{.DaemonName}}":  "nerd",
 		"{{.Command}}":     "sh -c true",

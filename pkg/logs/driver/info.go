@@ -38,14 +38,8 @@ func (i *Info) FullID() string { return i.ContainerID }
 // Name is the container's name, without a slash.
 func (i *Info) Name() string { return strings.TrimPrefix(i.ContainerName, "/") }
 
-// ImageID is the image's id, shortened.
-func (i *Info) ImageID() string {
-	_, id, ok := strings.Cut(i.ContainerImageID, ":")
-	if !ok {
-		id = i.ContainerImageID
-	}
-	return id[:min(shortID, len(id))]
-}
+// ImageID is the image's id, shortened as Docker does it: with its algorithm.
+func (i *Info) ImageID() string { return i.ContainerImageID[:min(shortID, len(i.ContainerImageID))] }
 
 // ImageFullID is the image's id with its algorithm.
 func (i *Info) ImageFullID() string { return i.ContainerImageID }
