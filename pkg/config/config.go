@@ -39,12 +39,23 @@ type Config struct {
 	HostsDirs          []string `toml:"hosts_dirs"`          // folders of hosts.toml files; empty: the usual ones
 	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
 
+	DefaultRuntime string             `toml:"default_runtime"` // OCI runtime; empty: runc
+	Runtimes       map[string]Runtime `toml:"runtimes"`
+	CDIDirs        []string           `toml:"cdi_dirs"` // descriptions of devices; empty: /etc/cdi and /var/run/cdi
+
 	Log Log `toml:"log"` // of containers that ask for no log driver
 
 	LogLevel string `toml:"log_level"` // empty: errors only
 
 	Init       bool   `toml:"init"`        // --init for containers that do not say
 	InitBinary string `toml:"init_binary"` // the program of --init; empty: nerd-init
+}
+
+// Runtime is an OCI runtime.
+type Runtime struct {
+	Path    string         `toml:"path"`    // program that takes runc's arguments
+	Type    string         `toml:"type"`    // shim, such as io.containerd.runsc.v1; empty: runc's
+	Options map[string]any `toml:"options"` // of the shim, by containerd's names
 }
 
 // Log is where containers' output goes if they do not say.

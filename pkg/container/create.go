@@ -87,6 +87,9 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err != nil {
 		return nil, err
 	}
+	if err := s.injectDevices(p.HostConfig.DeviceRequests, oci); err != nil {
+		return nil, err
+	}
 	p.warnings = append(p.warnings, warnings...)
 	p.Warnings = p.warnings
 	if err := s.publish(leased, p, oci); err != nil {
@@ -175,11 +178,7 @@ func (s *Service) publish(ctx context.Context, p *plan, oci *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	rt := s.cfg.Runtime
-	if rt.Shim == "" {
-		rt.Shim = ctrd.RuntimeRunc
-	}
-	info, err := ctrd.Runtime(rt.Shim, rt.Binary, p.host.SystemdCgroup)
+	info, err := p.runtime.Info()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,6 +29,7 @@ type plan struct {
 	img      *image.Image
 	args     []string
 	host     spec.Host
+	runtime  ctrd.RuntimeSpec
 	binds    []specs.Mount
 	images   []imageMount // mounted ones
 	warnings []string
@@ -71,6 +73,10 @@ func (s *Service) plan(ctx context.Context, opts CreateOptions) (*plan, error) {
 	hostDefaults(p.HostConfig, host)
 	logDefaults(&p.HostConfig.LogConfig, s.cfg.Log)
 	if p.warnings, err = s.checkLimits(p.HostConfig, host); err != nil {
+		return nil, err
+	}
+	p.HostConfig.Runtime = cmp.Or(p.HostConfig.Runtime, s.defaultRuntime())
+	if p.runtime, err = s.runtime(p.HostConfig.Runtime, host.SystemdCgroup); err != nil {
 		return nil, err
 	}
 	if p.Config, err = mergeConfig(opts.Config, img, p); err != nil {
@@ -190,9 +196,6 @@ func hostDefaults(hc *container.HostConfig, host spec.Host) {
 	if hc.ShmSize == 0 {
 		hc.ShmSize = spec.DefaultShmSize
 	}
-	if hc.Runtime == "" {
-		hc.Runtime = "runc"
-	}
 }
 
 // checkHostConfig refuses what contradicts itself, before anything exists.
@@ -202,9 +205,6 @@ func checkHostConfig(hc *container.HostConfig) error {
 	}
 	if hc.NetworkMode.IsHost() && len(hc.PortBindings) > 0 {
 		hc.PortBindings = nil // Docker discards them with a warning of the client
-	}
-	if rt := hc.Runtime; rt != "" && rt != "runc" && rt != ctrd.RuntimeRunc {
-		return errorf(errdefs.ErrInvalidArgument, "unknown or invalid runtime name: %s: runc is the only one yet", rt)
 	}
 	if err := checkLogConfig(hc.LogConfig); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 
 	tasksapi "github.com/containerd/containerd/api/services/tasks/v1"
 	apitypes "github.com/containerd/containerd/api/types"
-	runcoptions "github.com/containerd/containerd/api/types/runc/options"
 	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -52,6 +51,8 @@ type Tasks interface {
 	Get(ctx context.Context, id, execID string) (TaskState, error)
 	Resize(ctx context.Context, id, execID string, width, height uint16) error
 	CloseStdin(ctx context.Context, id, execID string) error
+	Checkpoint(ctx context.Context, id string, img Image, exit bool) error
+	Restore(ctx context.Context, id string, rootfs []mount.Mount, io Stdio, rt containers.RuntimeInfo, img Image) error
 	Pause(ctx context.Context, id string) error
 	Resume(ctx context.Context, id string) error
 	// Update changes the limits of a running container; what r leaves out stays.
@@ -60,18 +61,6 @@ type Tasks interface {
 }
 
 type tasks struct{ api tasksapi.TasksClient }
-
-// Runtime is the runtime of a container: the shim's name and, for runc and what
-// takes its options, the binary and the cgroup driver.
-func Runtime(shim, binary string, systemdCgroup bool) (containers.RuntimeInfo, error) {
-	info := containers.RuntimeInfo{Name: shim}
-	if binary == "" && !systemdCgroup {
-		return info, nil
-	}
-	opts, err := typeurl.MarshalAny(&runcoptions.Options{BinaryName: binary, SystemdCgroup: systemdCgroup})
-	info.Options = opts
-	return info, err
-}
 
 func (t *tasks) Create(ctx context.Context, id string, rootfs []mount.Mount, io Stdio) (uint32, error) {
 	req := &tasksapi.CreateTaskRequest{

@@ -10,7 +10,7 @@ import (
 func TestUpdateError(t *testing.T) {
 	for text, want := range map[string]string{
 		"runc did not terminate successfully: exit status 1: failed to write \"1\": write /x: invalid argument\n: unknown":             `failed to write "1": write /x (invalid argument)`,
-		"crun did not terminate successfully: exit status 255: writing file `/x`: Invalid argument\n: unknown":          "writing file `/x`: Invalid argument",
+		"crun did not terminate successfully: exit status 255: writing file `/x`: Invalid argument\n: unknown":                         "writing file `/x`: Invalid argument",
 		"runc did not terminate successfully: exit status 1: time=\"x\" level=warning\nthe minimum allowed cpu-shares is 2\n: unknown": "the minimum allowed cpu-shares is 2",
 		"something else": "something else",
 	} {

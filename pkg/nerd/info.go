@@ -79,11 +79,15 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		NCPU:            runtime.NumCPU(),
 		DockerRootDir:   c.Layout.Data,
 		ServerVersion:   version.Version,
-		Runtimes:        map[string]system.RuntimeWithStatus{"io.containerd.runc.v2": {}},
-		DefaultRuntime:  "io.containerd.runc.v2",
+		Runtimes:        map[string]system.RuntimeWithStatus{},
 		SecurityOptions: []string{},
 		Containerd:      &system.ContainerdInfo{Address: c.Address(), Namespaces: system.ContainerdNamespaces{Containers: c.Layout.Namespace}},
 	}
+	names, standard := c.Containers.Runtimes()
+	for _, name := range names {
+		out.Runtimes[name] = system.RuntimeWithStatus{}
+	}
+	out.DefaultRuntime = standard
 	if host.CgroupV2 {
 		out.CgroupVersion = "2"
 		out.SecurityOptions = append(out.SecurityOptions, "name=cgroupns")

@@ -6,7 +6,20 @@ var making = []string{"run", "create"}
 // containerEntries are about the flags of run and create.
 func containerEntries() []Entry {
 	return []Entry{
-		{Commands: making, Flag: "gpus", Kind: Refused, Why: "Not there yet.", Instead: "give the device files with --device"},
+		{
+			Commands: making, Flag: "gpus", Kind: Differs,
+			Why:     "The GPU is found by its CDI description, in `/etc/cdi` or `/var/run/cdi`, where Docker runs NVIDIA's hook.",
+			Instead: "make a description with `nvidia-ctk cdi generate`",
+		},
+		{
+			Commands: []string{"update"}, Flag: "memory", Kind: Differs,
+			Why: "Below the reservation it is refused, as for a new container. Docker takes it, and the container cannot be started any more. " +
+				"A container whose swap is unlimited can get more memory, which Docker refuses.",
+		},
+		{
+			Commands: []string{"update"}, Flag: "blkio-weight", Kind: Differs,
+			Why: "It has an effect with the scheduler BFQ on cgroup version 1, too, as it has for a new container. Docker warns and discards it.",
+		},
 		{Commands: making, Flag: "storage-opt", Kind: Refused, Why: "Not there yet.", Instead: "limit the file system that holds the data root"},
 		{
 			Commands: making, Flag: "use-api-socket", Kind: Refused,

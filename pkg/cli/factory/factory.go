@@ -124,11 +124,22 @@ func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
 		Insecure:        cfg.InsecureRegistries,
 		Log:             apicontainer.LogConfig{Type: cfg.Log.Driver, Config: cfg.Log.Opts},
 		Init:            container.Init{Binary: cfg.InitBinary, Default: cfg.Init},
+		Runtimes:        runtimes(cfg),
+		DefaultRuntime:  cfg.DefaultRuntime,
+		CDIDirs:         cfg.CDIDirs,
 	})
 	if errors.Is(err, os.ErrPermission) {
 		return nil, errs.WithHint(err, "run nerd as root, for instance with sudo")
 	}
 	return client, err
+}
+
+func runtimes(cfg *config.Config) map[string]container.Runtime {
+	out := make(map[string]container.Runtime, len(cfg.Runtimes))
+	for name, rt := range cfg.Runtimes {
+		out[name] = container.Runtime{Path: rt.Path, Type: rt.Type, Options: rt.Options}
+	}
+	return out
 }
 
 // notRoot comes before anything is dialled: an ordinary user would otherwise

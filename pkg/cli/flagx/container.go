@@ -128,14 +128,7 @@ func (c *ContainerFlags) files(*pflag.FlagSet) error {
 		}
 		c.Host.Tmpfs[path] = options
 	}
-	for _, d := range c.devices {
-		mapping, err := ParseDevice(d)
-		if err != nil {
-			return err
-		}
-		c.Host.Devices = append(c.Host.Devices, mapping)
-	}
-	return nil
+	return c.deviceRequests()
 }
 
 func (c *ContainerFlags) namespaces(*pflag.FlagSet) error {

@@ -271,7 +271,6 @@ func TestOptionsErrors(t *testing.T) {
 // A flag that nothing acts upon is an error, never forgotten.
 func TestUnsupportedFlags(t *testing.T) {
 	for _, args := range []string{
-		"--link x", "--gpus all", "--storage-opt size=1", "--use-api-socket",
 		"--cpu-count 1", "--cpu-percent 1", "--io-maxbandwidth 1", "--io-maxiops 1",
 	} {
 		_, err := parse(t, append(strings.Fields(args), "image")...)

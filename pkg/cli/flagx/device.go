@@ -34,9 +34,6 @@ func ParseDevice(text string) (container.DeviceMapping, error) {
 		return out, fmt.Errorf("invalid device specification: %s", text)
 	}
 	if !path.IsAbs(out.PathOnHost) {
-		if isCDI(text) {
-			return out, Unsupported(fmt.Sprintf("device %q: CDI devices are", text), "give the path of a device file")
-		}
 		return out, fmt.Errorf("%s is not an absolute path", out.PathOnHost)
 	}
 	if !path.IsAbs(out.PathInContainer) {
@@ -46,8 +43,33 @@ func ParseDevice(text string) (container.DeviceMapping, error) {
 }
 
 func validateDevice(text string) (string, error) {
+	if isCDI(text) {
+		return text, nil
+	}
 	_, err := ParseDevice(text)
 	return text, err
+}
+
+// deviceRequests sorts the values of --device into device files and names of CDI
+// devices, and adds those of --gpus.
+func (c *ContainerFlags) deviceRequests() error {
+	var names []string
+	for _, d := range c.devices {
+		if isCDI(d) {
+			names = append(names, d)
+			continue
+		}
+		mapping, err := ParseDevice(d)
+		if err != nil {
+			return err
+		}
+		c.Host.Devices = append(c.Host.Devices, mapping)
+	}
+	c.Host.DeviceRequests = c.gpus.Value()
+	if len(names) > 0 {
+		c.Host.DeviceRequests = append(c.Host.DeviceRequests, container.DeviceRequest{Driver: "cdi", DeviceIDs: names})
+	}
+	return nil
 }
 
 // isDeviceMode: letters of "rwm", each at most once.
@@ -66,7 +88,8 @@ func isDeviceMode(s string) bool {
 // isCDI: the qualified name of a device, VENDOR/CLASS=NAME.
 func isCDI(s string) bool {
 	kind, name, ok := strings.Cut(s, "=")
-	return ok && name != "" && strings.Count(kind, "/") == 1
+	vendor, class, two := strings.Cut(kind, "/")
+	return ok && two && name != "" && vendor != "" && class != "" && !strings.Contains(class, "/")
 }
 
 // validateDeviceRule checks a rule of the device cgroup, "TYPE MAJOR:MINOR MODE".

@@ -29,7 +29,7 @@ func TestParseDevice(t *testing.T) {
 		"/dev/a:/b:rr":     "bad mode specified: rr",
 		"/dev/a:/b:":       "bad mode specified",
 		"/a:/b:r:w":        "invalid device specification",
-		"vendor.com/gpu=0": "CDI devices are not supported",
+		"vendor.com/gpu=0": "not an absolute path",
 	} {
 		if _, err := flagx.ParseDevice(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", in, err, want)
