@@ -23,12 +23,14 @@ import (
 )
 
 // File is one entry of a root file system. A name that ends in a slash is a
-// folder; Link makes it a symbolic link.
+// folder; Link makes it a symbolic link, Hard another name of a file before it.
 type File struct {
-	Name string
-	Mode int64 // permission bits; 0: 0755
-	Link string
-	Data []byte
+	Name     string
+	Mode     int64 // permission bits; 0: 0755
+	Link     string
+	Hard     string
+	UID, GID int
+	Data     []byte
 }
 
 // Image is what Write puts into an archive.
@@ -80,6 +82,20 @@ func Busybox(path string) ([]File, error) {
 	return files, nil
 }
 
+// Volumes are folders that an image declares as volumes, with all that has to
+// come along when they are copied: owners, modes, links.
+var Volumes = []File{
+	{Name: "data/", Mode: 0o1777, UID: 7, GID: 8},
+	{Name: "data/file", Mode: 0o640, UID: 5, GID: 6, Data: []byte("from the image\n")},
+	{Name: "data/hard", Hard: "data/file", Mode: 0o640, UID: 5, GID: 6},
+	{Name: "data/link", Link: "file"},
+	{Name: "data/absolute", Link: "/etc/passwd"},
+	{Name: "data/sub/", Mode: 0o700, UID: 9, GID: 9},
+	{Name: "data/sub/deep", Mode: 0o4755, UID: 1, GID: 2, Data: []byte("deep\n")},
+	{Name: "empty/", Mode: 0o750, UID: 3, GID: 4},
+	{Name: "alias", Link: "data"},
+}
+
 // Program is a root file system that holds the static program at path as /name
 // and nothing else that could run.
 func Program(path, name string) ([]File, error) {
@@ -94,10 +110,12 @@ func Program(path, name string) ([]File, error) {
 func Rootfs(w io.Writer, files []File) error {
 	tw := tar.NewWriter(w)
 	for _, f := range files {
-		hdr := &tar.Header{Name: f.Name, Mode: f.Mode, Size: int64(len(f.Data)), ModTime: epoch, Format: tar.FormatPAX}
+		hdr := &tar.Header{Name: f.Name, Mode: f.Mode, Uid: f.UID, Gid: f.GID, Size: int64(len(f.Data)), ModTime: epoch, Format: tar.FormatPAX}
 		switch {
 		case f.Link != "":
 			hdr.Typeflag, hdr.Linkname = tar.TypeSymlink, f.Link
+		case f.Hard != "":
+			hdr.Typeflag, hdr.Linkname = tar.TypeLink, f.Hard
 		case strings.HasSuffix(f.Name, "/"):
 			hdr.Typeflag = tar.TypeDir
 		}
