@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"pkg/cdi":                  {"pkg/errs"},
 	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
 	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
-	"pkg/image":                {"pkg/event", "pkg/archive", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/image":                {"pkg/event", "pkg/archive", "pkg/rootfs", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
 	"pkg/volume":               {"pkg/volume/copyup", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/volume/copyup":        {},
 	"pkg/rootfs":               {}, // held descriptors of trees that others change

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/nerd-cli/nerd/pkg/cli/checkpoint"
 	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/container"
 	"github.com/nerd-cli/nerd/pkg/cli/engine"
@@ -206,6 +207,6 @@ func shortcuts(f *factory.Factory) []*cobra.Command {
 // management are the groups of commands, one per kind of object.
 func management(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
-		container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

@@ -12,7 +12,8 @@ import (
 // Phase is how far a layer has come.
 type Phase int
 
-// The phases of a layer, in order. Exists and Complete are ends.
+// The phases of a layer, in order: of a pull, and after Waiting or Exists of a
+// push. Exists, Complete, Uploaded and Mounted are ends.
 const (
 	Waiting Phase = iota
 	Exists
@@ -20,6 +21,9 @@ const (
 	Downloaded
 	Extracting
 	Complete
+	Uploading
+	Uploaded
+	Mounted // taken over from another repository of the registry
 )
 
 // Event tells how far one layer has come. Events of different layers interleave;
@@ -27,8 +31,9 @@ const (
 type Event struct {
 	Layer   digest.Digest
 	Phase   Phase
-	Current int64 // bytes, while downloading
-	Total   int64 // bytes; 0 if not known
+	Current int64  // bytes, while downloading or uploading
+	Total   int64  // bytes; 0 if not known
+	From    string // the repository that a mounted layer comes from
 }
 
 // reporter receives events; nil discards them. It is called from several
@@ -38,6 +43,12 @@ type reporter func(Event)
 func (r reporter) layer(desc ocispec.Descriptor, p Phase, current int64) {
 	if r != nil && images.IsLayerType(desc.MediaType) {
 		r(Event{Layer: desc.Digest, Phase: p, Current: current, Total: desc.Size})
+	}
+}
+
+func (r reporter) mounted(desc ocispec.Descriptor, from string) {
+	if r != nil {
+		r(Event{Layer: desc.Digest, Phase: Mounted, Current: desc.Size, Total: desc.Size, From: from})
 	}
 }
 

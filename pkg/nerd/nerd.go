@@ -276,14 +276,22 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 	return 1, "", errors.New("unknown internal verb " + verb)
 }
 
-// Checkable is an error if an internal verb is not to be served now: a health
-// check must not start an engine that somebody has stopped.
-func Checkable(ctx context.Context, cfg Config, verb string) error {
+// Prepare comes before an internal verb is served, and before Open starts an
+// engine for it. A health check must not do so: that is an error. The end of a
+// container is noted first, for containerd forgets what it has not seen.
+func Prepare(ctx context.Context, cfg Config, verb, id string) error {
 	layout, err := state.NewLayout(cfg.DataRoot, cfg.RunRoot, cfg.Namespace)
-	if err == nil && verb == "health" && !engine.Listening(ctx, cfg.Address, layout) {
-		err = errors.New("no containerd is running: nothing is checked until one is")
+	if err != nil || verb != "health" && verb != "exited" || engine.Listening(ctx, cfg.Address, layout) {
+		return err
 	}
-	return err
+	if verb == "health" {
+		return errors.New("no containerd is running: nothing is checked until one is")
+	}
+	exit, err := ctrd.ShimExit(ctx, layout.Namespace, id)
+	if err != nil {
+		return nil // its end has to be handled all the same
+	}
+	return container.NoteExit(layout, id, exit)
 }
 
 // Internal is Client.Internal for a program that has no client yet; args are as
@@ -303,7 +311,7 @@ func Internal(ctx context.Context, cfg Config, args []string, stdout, stderr io.
 }
 
 func internal(ctx context.Context, cfg Config, args []string) (status int, stdout string, err error) {
-	if err := Checkable(ctx, cfg, args[1]); err != nil {
+	if err := Prepare(ctx, cfg, args[1], args[2]); err != nil {
 		return 1, "", err
 	}
 	client, err := Open(ctx, cfg)

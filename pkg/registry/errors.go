@@ -18,7 +18,12 @@ import (
 
 // Explain turns a failed request for a reference into the error a user of Docker
 // knows, with the errdefs kind that a caller can ask for.
-func Explain(ref reference.Named, err error) error {
+func Explain(ref reference.Named, err error) error { return explain("pull", ref, err) }
+
+// ExplainPush is Explain for a push.
+func ExplainPush(ref reference.Named, err error) error { return explain("push", ref, err) }
+
+func explain(verb string, ref reference.Named, err error) error {
 	name := reference.FamiliarName(ref)
 	domain := reference.Domain(ref)
 	var status remoteerrors.ErrUnexpectedStatus
@@ -26,9 +31,9 @@ func Explain(ref reference.Named, err error) error {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &status):
-		return explainStatus(ref, status)
+		return explainStatus(verb, ref, status)
 	case errors.Is(err, docker.ErrInvalidAuthorization):
-		return denied(name, domain)
+		return denied(verb, name, domain)
 	case errdefs.IsNotFound(err):
 		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
 	case unreachable(err):
@@ -37,11 +42,11 @@ func Explain(ref reference.Named, err error) error {
 	return fmt.Errorf("%s: %w", reference.FamiliarString(ref), err)
 }
 
-func explainStatus(ref reference.Named, status remoteerrors.ErrUnexpectedStatus) error {
+func explainStatus(verb string, ref reference.Named, status remoteerrors.ErrUnexpectedStatus) error {
 	name, domain := reference.FamiliarName(ref), reference.Domain(ref)
 	switch status.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return denied(name, domain)
+		return denied(verb, name, domain)
 	case http.StatusNotFound:
 		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
 	case http.StatusTooManyRequests:
@@ -50,9 +55,9 @@ func explainStatus(ref reference.Named, status remoteerrors.ErrUnexpectedStatus)
 	return errorf(errdefs.ErrUnavailable, "registry %s answered %s for %s", domain, status.Status, name)
 }
 
-func denied(name, domain string) error {
-	err := errorf(errdefs.ErrPermissionDenied, "pull access denied for %s, repository does not exist or may require authorization", name)
-	return errs.WithHint(err, "credentials for %s are read from Docker's config.json", domain)
+func denied(verb, name, domain string) error {
+	err := errorf(errdefs.ErrPermissionDenied, "%s access denied for %s, repository does not exist or may require authorization", verb, name)
+	return errs.WithHint(err, "log in with `nerd login %s`", domain)
 }
 
 // unreachable tells a failure to talk to the host from an answer of the host.

@@ -65,11 +65,24 @@ func New(cfg Config) *Resolver { return &Resolver{cfg: cfg} }
 // Remote resolves and fetches references, with the mirrors and credentials that
 // the configuration gives for their registries.
 func (r *Resolver) Remote(ctx context.Context) remotes.Resolver {
+	return docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: r.header()})
+}
+
+// Pusher sends content to the repository of a full reference. The tracker tells
+// how far each blob has come.
+func (r *Resolver) Pusher(ctx context.Context, ref string) (remotes.Pusher, docker.StatusTracker, error) {
+	tracker := docker.NewInMemoryTracker()
+	remote := docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: r.header(), Tracker: tracker})
+	pusher, err := remote.Pusher(ctx, ref)
+	return pusher, tracker, err
+}
+
+func (r *Resolver) header() http.Header {
 	header := http.Header{}
 	if r.cfg.UserAgent != "" {
 		header.Set("User-Agent", r.cfg.UserAgent)
 	}
-	return docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: header})
+	return header
 }
 
 // Hosts gives, for a registry, the hosts to try in turn.

@@ -31,7 +31,7 @@ func NewCmdImage(f *factory.Factory) *cobra.Command {
 	remove.Use, remove.Aliases = "rm [OPTIONS] IMAGE [IMAGE...]", []string{"rmi", "remove"}
 	cmd.AddCommand(
 		NewCmdHistory(f, nil), NewCmdImport(f, nil), NewCmdInspect(f, nil), NewCmdLoad(f, nil), list,
-		NewCmdPull(f, nil), remove, NewCmdSave(f, nil), NewCmdTag(f, nil),
+		NewCmdPull(f, nil), NewCmdPush(f, nil), remove, NewCmdSave(f, nil), NewCmdTag(f, nil),
 	)
 	return cmd
 }
@@ -40,7 +40,7 @@ func NewCmdImage(f *factory.Factory) *cobra.Command {
 func Shortcuts(f *factory.Factory) []*cobra.Command {
 	return []*cobra.Command{
 		NewCmdHistory(f, nil), NewCmdList(f, nil), NewCmdImport(f, nil), NewCmdLoad(f, nil), NewCmdPull(f, nil),
-		NewCmdRemove(f, nil), NewCmdSave(f, nil), NewCmdTag(f, nil),
+		NewCmdPush(f, nil), NewCmdRemove(f, nil), NewCmdSave(f, nil), NewCmdTag(f, nil),
 	}
 }
 
