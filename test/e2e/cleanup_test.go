@@ -55,7 +55,7 @@ func (e *environment) sweep(vars []string, name string) {
 	e.remove(vars, []string{"rmi", "-f"}, images)
 	volumes := []string{"volume", "ls", "-q"}
 	if e.target == "docker" {
-		volumes = append(volumes, "--filter", "name="+name)
+		volumes = append(volumes, "--filter", "name="+name+"-")
 	}
 	e.remove(vars, []string{"volume", "rm"}, [][]string{volumes})
 	e.remove(vars, []string{"network", "rm"}, [][]string{{"network", "ls", "-q", "--no-trunc", "--filter", "name=^" + name}})
