@@ -53,6 +53,11 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 		unlock()
 		return "", Outcome{}, err
 	}
+	for _, w := range p.warnings {
+		if start.Warn != nil {
+			start.Warn(w)
+		}
+	}
 	s.emit(ctx, &p.Container, events.ActionCreate)
 	if start.Attach != nil {
 		s.emit(ctx, &p.Container, events.ActionAttach)
@@ -94,6 +99,9 @@ func (s *Service) startByID(ctx context.Context, id string, start StartOptions) 
 	var run *running
 	s.retireMonitor(ctx, id)
 	err := s.locked(ctx, id, func(c *Container) error {
+		if err := s.restorable(c, start.Checkpoint); err != nil {
+			return err
+		}
 		if start.Attach != nil {
 			s.emit(ctx, c, events.ActionAttach)
 		}
@@ -148,7 +156,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	if err := s.mountSources(ctx, c); err != nil {
 		return nil, err
 	}
-	pid, err := s.createTask(ctx, c, rootfs)
+	pid, err := s.createTask(ctx, c, rootfs, start.Checkpoint)
 	s.unstage(c)
 	if err != nil {
 		return nil, err
@@ -163,7 +171,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 
 // createTask has the runtime prepare the process. A task left by a start that
 // was killed is removed and the creation tried again.
-func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.Mount) (int, error) {
+func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.Mount, cp *Checkpoint) (int, error) {
 	if c.AppArmor == ctrd.AppArmorProfile { // a reboot empties the kernel's list
 		if err := ctrd.LoadAppArmorProfile(); err != nil {
 			return 0, fmt.Errorf("AppArmor profile %s: %w", c.AppArmor, err)
@@ -176,12 +184,12 @@ func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.M
 	if err := s.linkEnv(ctx, c); err != nil {
 		return 0, err
 	}
-	pid, err := s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
+	pid, err := s.createProcess(ctx, c, rootfs, cp)
 	if errdefs.IsAlreadyExists(err) {
 		if err := s.killTask(ctx, c.ID); err != nil {
 			return 0, err
 		}
-		pid, err = s.tasks.Create(ctx, c.ID, rootfs, s.stdio(c))
+		pid, err = s.createProcess(ctx, c, rootfs, cp)
 	}
 	if err != nil {
 		return 0, ctrd.StartError(err, c.Path)
@@ -193,11 +201,16 @@ func (s *Service) createTask(ctx context.Context, c *Container, rootfs []mount.M
 }
 
 // startTask waits for the network and lets the process go. The status is
-// written meanwhile; if the start fails, failedStart corrects it.
+// written meanwhile; if the start fails, failedStart corrects it. Without a pid
+// the processes are restored, and there are none before the start.
 func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *running, pid int) error {
-	proc, err := state.FindProcess(pid)
-	if err != nil {
-		return fmt.Errorf("process of container %s: %w", c.Name, err)
+	restored := pid == 0
+	proc := state.Process{}
+	var err error
+	if !restored {
+		if proc, err = state.FindProcess(pid); err != nil {
+			return fmt.Errorf("process of container %s: %w", c.Name, err)
+		}
 	}
 	att, ports, err := w.wait()
 	if err != nil {
@@ -214,7 +227,12 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	if err := s.writeForwards(c, att, ports); err != nil {
 		return err
 	}
-	if err := run.mon.Started(ctx, pid); err != nil {
+	if restored {
+		if proc, err = s.startRestored(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := run.mon.Started(ctx, proc.PID); err != nil {
 		return fmt.Errorf("monitor of container %s: %w", c.Name, err)
 	}
 	if err := run.prepare(ctx); err != nil {
@@ -226,14 +244,19 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	c.startHealth()
 	var g errgroup.Group
 	g.Go(func() error { return s.saveStatusAndHealth(ctx, c) })
-	g.Go(func() error {
-		_, err := s.tasks.Start(ctx, c.ID, "")
-		return ctrd.StartError(err, c.Path)
-	})
+	if !restored {
+		g.Go(func() error {
+			_, err := s.tasks.Start(ctx, c.ID, "")
+			return ctrd.StartError(err, c.Path)
+		})
+	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	s.volumesStarted(ctx, c)
+	if err := s.updateLinked(ctx, c); err != nil {
+		return err
+	}
 	s.emit(ctx, c, events.ActionStart)
 	return nil
 }

@@ -167,6 +167,14 @@ func (e *environment) warm() error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the first container fails: %w\n%s", err, out)
 	}
+	// The first network with IPv6 has the firewall make its tables for that.
+	for _, args := range [][]string{{"network", "create", "--ipv6", "--subnet", "fd00:e2e::/64", name + "-six"}, {"network", "rm", name + "-six"}} {
+		cmd := exec.Command(e.bin, args...)
+		cmd.Env = vars
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("the first network fails: %w\n%s", err, out)
+		}
+	}
 	e.sweep(vars, name)
 	return nil
 }
