@@ -6,6 +6,7 @@ package cgroup
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +63,7 @@ func detectV1(root string) Features {
 	}
 	// BFQ's weights are not at the root.
 	f.BlkioWeight = has("blkio/blkio.weight") || anyChild(root, "blkio/*/blkio.bfq.weight")
-	f.BlkioWeightDevice = has("blkio/blkio.weight_device") || anyChild(root, "blkio/*/blkio.bfq.weight_device")
+	f.BlkioWeightDevice = has("blkio/blkio.weight_device") || anyChild(root, "blkio/*/blkio.bfq.weight_device") && anyBFQ("/sys")
 	return f
 }
 
@@ -80,9 +81,19 @@ func detectV2(root string) Features {
 		CPUShares: have["cpu"], CPUQuota: have["cpu"], Cpuset: have["cpuset"], Pids: have["pids"],
 		CPUs:        firstLine(filepath.Join(root, "cpuset.cpus.effective")),
 		Mems:        firstLine(filepath.Join(root, "cpuset.mems.effective")),
-		BlkioWeight: have["io"] && (anyChild(root, "*/io.weight") || anyChild(root, "*/io.bfq.weight")), BlkioWeightDevice: have["io"] && anyChild(root, "*/io.bfq.weight"),
+		BlkioWeight: have["io"] && (anyChild(root, "*/io.weight") || anyChild(root, "*/io.bfq.weight")), BlkioWeightDevice: have["io"] && anyChild(root, "*/io.bfq.weight") && anyBFQ("/sys"),
 		ReadBps: have["io"], WriteBps: have["io"], ReadIOps: have["io"], WriteIOps: have["io"],
 	}
+}
+
+// anyBFQ tells whether a block device is scheduled by BFQ, the only scheduler that
+// knows weights of single devices.
+func anyBFQ(sys string) bool {
+	found, err := filepath.Glob(filepath.Join(sys, "block/*/queue/scheduler"))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(found, func(path string) bool { return strings.Contains(firstLine(path), "[bfq]") })
 }
 
 func exists(path string) bool {

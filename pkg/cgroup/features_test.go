@@ -42,12 +42,22 @@ func TestDetectVersion2(t *testing.T) {
 	}))
 	want := Features{
 		V2: true, Memory: true, Swap: true, MemoryReservation: true, CPUShares: true, CPUQuota: true, Cpuset: true, Pids: true, CPUs: "0-1",
-		BlkioWeight: true, BlkioWeightDevice: true, ReadBps: true, WriteBps: true, ReadIOps: true, WriteIOps: true,
+		BlkioWeight: true, BlkioWeightDevice: anyBFQ("/sys"), ReadBps: true, WriteBps: true, ReadIOps: true, WriteIOps: true,
 	}
 	if got != want {
 		t.Errorf("%+v", got)
 	}
 	if got := detectV2(t.TempDir()); got != (Features{V2: true}) {
 		t.Errorf("no controllers: %+v", got)
+	}
+}
+
+func TestAnyBFQ(t *testing.T) {
+	root := tree(t, map[string]string{"block/a/queue/scheduler": "[none] bfq\n", "block/b/queue/scheduler": "none\n"})
+	if anyBFQ(root) {
+		t.Error("bfq is only possible")
+	}
+	if !anyBFQ(tree(t, map[string]string{"block/a/queue/scheduler": "none [bfq]\n"})) {
+		t.Error("bfq is in use")
 	}
 }

@@ -43,6 +43,11 @@ type StartOptions struct {
 	// Attach connects the streams before the command starts, so no output is
 	// missed. Nil: detached.
 	Attach *Streams
+	// Checkpoint is what the processes are restored from; nil: the command is run.
+	Checkpoint *Checkpoint
+	// Warn, if set, is told by Run what the machine cannot honour, before the
+	// command starts.
+	Warn func(warning string)
 	// Started, if set, is called once the command runs.
 	Started func()
 

@@ -141,7 +141,11 @@ func (o *RunOptions) follow(ctx context.Context, s Service) error {
 // can be interrupted with ctrl-c. A nil want is detached.
 func (o *RunOptions) start(ctx context.Context, s Service, want *streamsWanted, started func()) (id string, out container.Outcome, err error) {
 	begin := func(run func(container.StartOptions) error) error {
-		opts := container.StartOptions{Started: started}
+		end := "\n"
+		if want != nil && want.tty {
+			end = "\r\n" // the terminal is raw by then
+		}
+		opts := container.StartOptions{Started: started, Warn: func(w string) { fmt.Fprint(o.IO.Err, "WARNING: ", w, end) }}
 		if want == nil {
 			return run(opts)
 		}
