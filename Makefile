@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine deps fmt lint test test-unit test-e2e test-docker test-stress test-guest demo test-embed bench completions docs install uninstall clean help
+.PHONY: build engine criu deps fmt lint test test-unit test-e2e test-docker test-stress test-guest demo test-embed bench completions docs install uninstall clean help
 
 build: ## build bin/nerd, bin/nerd-monitor and bin/nerd-init (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor ./cmd/nerd-logger ./cmd/nerd-resolver
@@ -19,6 +19,9 @@ build: ## build bin/nerd, bin/nerd-monitor and bin/nerd-init (the default)
 
 engine: ## build containerd, runc, CNI plugins and buildkitd; as root, install them
 	hack/engine/build.sh
+
+criu: engine ## install CRIU, which checkpoints need; from Debian 13, beside the engine
+	hack/criu.sh
 
 deps: ## install the system packages that building and testing need
 	hack/deps.sh
@@ -29,7 +32,7 @@ fmt: ## format the source
 lint: ## gofmt, go vet, golangci-lint
 	hack/lint.sh
 
-test: deps build engine test-unit test-embed test-e2e ## everything: unit and end-to-end tests
+test: deps build engine criu test-unit test-embed test-e2e ## everything: unit and end-to-end tests
 
 test-unit: ## unit tests, with the race detector
 	hack/test-unit.sh

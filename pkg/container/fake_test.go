@@ -189,7 +189,7 @@ func (fakeImages) EnsureUnpacked(context.Context, *image.Image, string) error { 
 
 // Commit runs what writes the layer.
 func (fakeImages) Commit(_ context.Context, opts image.CommitOptions) (digest.Digest, error) {
-	_, err := opts.Layer(io.Discard)
+	_, err := opts.Layer(io.Discard, "")
 	return digest.FromString(opts.Name), err
 }
 

@@ -2,16 +2,17 @@ package container
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"slices"
+	"sync"
 
+	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/nerd-cli/nerd/pkg/container/inspect"
+	"github.com/nerd-cli/nerd/pkg/health"
 )
-
-// stateUnknown is the state, beyond Docker's, of a container whose shim does not
-// answer because it has been stopped.
-const stateUnknown container.ContainerState = "unknown"
 
 // List is what `docker ps` shows, newest first. It costs one call to containerd:
 // whether a container runs is asked of the kernel, so a hung shim delays nobody.
@@ -20,33 +21,30 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]container.Summa
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	all := make([]*Container, 0, len(list))
-	for _, raw := range list {
-		c, err := decode(raw)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
+	all, err := decodeAll(list)
+	if err != nil {
+		return nil, err
 	}
 	s.observe(ctx, all...)
 	slices.SortFunc(all, func(a, b *Container) int { return b.Created.Compare(a.Created) })
+	looks := lookAtAll(all)
 	f, err := s.newFilter(ctx, opts.Filters, all)
 	if err != nil {
 		return nil, err
 	}
 	var out []container.Summary
-	for _, c := range all {
+	for i, c := range all {
 		if opts.Limit > 0 && len(out) == opts.Limit {
 			break
 		}
-		v := view(c)
+		v := viewAs(c, looks[i].alive)
 		up := v.State == container.StateRunning || v.State == container.StatePaused || v.State == container.StateRestarting
 		if !opts.All && opts.Limit == 0 && !f.hasStatus() && !up || !f.match(c, v) || c.sandbox() && !f.wantsSandboxes() {
 			continue
 		}
 		sum := inspect.Summary(v, now())
-		if up && c.Status.Process.ParentStopped() { // nobody can say what it does
-			sum.State, sum.Status = stateUnknown, "Unknown"
+		if looks[i].held { // nobody can say what it does
+			sum.State, sum.Status = inspect.StateUnknown, "Unknown"
 		}
 		if opts.Size && c.SnapshotKey != "" {
 			sum.SizeRw, sum.SizeRootFs = s.size(ctx, c)
@@ -54,6 +52,38 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]container.Summa
 		out = append(out, sum)
 	}
 	return out, nil
+}
+
+// inChunks calls fn for each number below n, on as many processors as there are.
+// With hundreds of containers the decoding and the looking at processes are most
+// of what a list costs.
+func inChunks(n int, fn func(i int)) {
+	const least = 16 // for less, another goroutine does not pay
+	workers := min(runtime.GOMAXPROCS(0), n/least+1)
+	var g sync.WaitGroup
+	for w := range workers {
+		g.Go(func() {
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				fn(i)
+			}
+		})
+	}
+	g.Wait()
+}
+
+func decodeAll(list []containers.Container) ([]*Container, error) {
+	all, errs := make([]*Container, len(list)), make([]error, len(list))
+	inChunks(len(list), func(i int) { all[i], errs[i] = decode(list[i]) })
+	return all, errors.Join(errs...)
+}
+
+// glance is what the kernel says of a container.
+type glance struct{ alive, held bool }
+
+func lookAtAll(all []*Container) []glance {
+	out := make([]glance, len(all))
+	inChunks(len(all), func(i int) { out[i].alive, out[i].held = all[i].look() })
+	return out
 }
 
 // size is what a container's own layer and its whole root file system take, in
@@ -78,20 +108,43 @@ func (s *Service) size(ctx context.Context, c *Container) (own, all int64) {
 	return own, all
 }
 
+// look asks the kernel once what a list shows of a container: whether its process
+// runs, and whether its shim has been stopped and can tell nothing.
+func (c *Container) look() (alive, held bool) {
+	switch c.Status.State {
+	case container.StateRunning, container.StatePaused:
+		return c.Status.Process.Look()
+	}
+	return false, false
+}
+
 // view is what the pure functions of package inspect work on.
 func view(c *Container) inspect.Container {
+	alive, _ := c.look()
+	return viewAs(c, alive)
+}
+
+// viewAs is view of a container whose process is known to run, or not to.
+func viewAs(c *Container, alive bool) inspect.Container {
 	st := c.Status
-	state := st.State
-	exit := st.ExitCode
-	if c.ended() { // nobody has handled its end yet
-		state, st.Ports, st.Networks = container.StateExited, nil, nil
+	checks, pid := health.Halt(c.Health), 0
+	switch st.State {
+	case container.StateRunning, container.StatePaused:
+		if !alive { // nobody has handled its end yet
+			st.State, st.Ports, st.Networks = container.StateExited, nil, nil
+			break
+		}
+		pid = st.Process.PID
+		if st.State == container.StateRunning {
+			checks = c.Health
+		}
 	}
 	return inspect.Container{
 		ID: c.ID, Name: c.Name, Created: c.Created, Path: c.Path, Args: c.Args, ImageRef: c.ImageRef, ImageID: c.ImageID,
 		Platform: c.Platform, Driver: c.Driver, Config: c.Config, HostConfig: shownLinks(c), Mounts: c.Mounts, AppArmor: c.AppArmor,
 		AskedNetworks: c.Networks, Networks: st.Networks, Ports: st.Ports,
-		State: state, PID: runningPID(c), ExitCode: exit, OOMKilled: st.OOMKilled, Error: st.Error,
-		StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, RestartCount: st.RestartCount, Health: c.health(),
+		State: st.State, PID: pid, ExitCode: st.ExitCode, OOMKilled: st.OOMKilled, Error: st.Error,
+		StartedAt: st.StartedAt, FinishedAt: st.FinishedAt, RestartCount: st.RestartCount, Health: checks,
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -94,6 +96,12 @@ func (e *environment) condition(name string) (bool, error) {
 		return e.guest, nil
 	case "cgroupv2":
 		_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+		return err == nil, nil
+	case "criu": // make criu brings it
+		_, err := os.Stat(filepath.Join(root("NERD_DATA_ROOT", "/var/lib/nerd"), "engine", "bin", "criu"))
+		if err != nil {
+			_, err = exec.LookPath("criu")
+		}
 		return err == nil, nil
 	case "apparmor":
 		data, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")

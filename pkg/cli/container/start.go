@@ -23,6 +23,15 @@ type StartOptions struct {
 	Attach      bool
 	Interactive bool
 	DetachKeys  string
+	Checkpoint  container.Checkpoint
+}
+
+// checkpoint is what to restore from, nil if nothing was asked for.
+func (o *StartOptions) checkpoint() *container.Checkpoint {
+	if o.Checkpoint.Name == "" {
+		return nil
+	}
+	return &o.Checkpoint
 }
 
 // NewCmdStart makes `start`.
@@ -36,21 +45,14 @@ func NewCmdStart(f *factory.Factory, runF func(context.Context, *StartOptions) e
 	cmd.ValidArgsFunction = complete.Containers(f, complete.Stopped)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Names = args
-		for _, name := range []string{"checkpoint", "checkpoint-dir"} {
-			if cmd.Flags().Changed(name) {
-				return flagx.FlagError(cmd, flagx.Unsupported("--"+name+" is", "nerd has no checkpoints"))
-			}
-		}
 		return runF(cmd.Context(), o)
 	}
 	fs := cmd.Flags()
 	fs.BoolVarP(&o.Attach, "attach", "a", false, "Attach standard output and error, and pass signals on")
 	fs.BoolVarP(&o.Interactive, "interactive", "i", false, "Attach standard input")
 	fs.StringVar(&o.DetachKeys, "detach-keys", "", "Keys that end the connection and leave the container running")
-	fs.String("checkpoint", "", "Restore from this checkpoint")
-	fs.String("checkpoint-dir", "", "Folder of the checkpoints")
-	_ = fs.MarkHidden("checkpoint")
-	_ = fs.MarkHidden("checkpoint-dir")
+	fs.StringVar(&o.Checkpoint.Name, "checkpoint", "", "Restore from this checkpoint")
+	fs.StringVar(&o.Checkpoint.Dir, "checkpoint-dir", "", "Folder of the checkpoints, instead of the container's own")
 	return cmd
 }
 
@@ -58,6 +60,12 @@ func runStart(ctx context.Context, o *StartOptions) error {
 	attached := o.Attach || o.Interactive
 	if attached && len(o.Names) > 1 {
 		return errors.New("you cannot start and attach multiple containers at once")
+	}
+	switch {
+	case o.Checkpoint.Name != "" && len(o.Names) > 1:
+		return errors.New("you cannot restore multiple containers at once")
+	case o.Checkpoint.Name == "" && o.Checkpoint.Dir != "":
+		return errors.New("--checkpoint-dir says where a checkpoint is: name it with --checkpoint")
 	}
 	s, err := o.Service(ctx)
 	if err != nil {
@@ -71,7 +79,7 @@ func runStart(ctx context.Context, o *StartOptions) error {
 		failed []string
 	)
 	err = each(ctx, o.IO, o.Names, func(ctx context.Context, name string) error {
-		_, err := s.Start(ctx, name, container.StartOptions{})
+		_, err := s.Start(ctx, name, container.StartOptions{Checkpoint: o.checkpoint()})
 		if err != nil {
 			mu.Lock()
 			failed = append(failed, name)
@@ -119,8 +127,9 @@ func (o *StartOptions) attached(ctx context.Context, s Service) error {
 	stopSignals := func() {}
 	defer func() { stopSignals() }()
 	out, err := s.Start(ctx, c.ID, container.StartOptions{
-		Attach:  streams,
-		Started: func() { stopSignals = o.forwardSignals(context.WithoutCancel(ctx), s, c.ID) },
+		Attach:     streams,
+		Checkpoint: o.checkpoint(),
+		Started:    func() { stopSignals = o.forwardSignals(context.WithoutCancel(ctx), s, c.ID) },
 	})
 	var start *errs.Start
 	if errors.As(err, &start) {
