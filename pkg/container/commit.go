@@ -13,11 +13,13 @@ import (
 	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nerd-cli/nerd/pkg/archive"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/layer"
 	"github.com/nerd-cli/nerd/pkg/monitor"
+	"github.com/nerd-cli/nerd/pkg/rootfs"
 )
 
 // CommitOptions says what image Commit makes.
@@ -50,7 +52,9 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (d
 		Image: digest.Digest(c.ImageID), Platform: platform, Name: opts.Name, Config: imageConfig(c.Config), Changes: opts.Changes,
 		Author: opts.Author, Message: opts.Message, Command: strings.Join(c.Config.Cmd, " "),
 		Compression: opts.Compression, Format: opts.Format,
-		Layer: func(w io.Writer) (bool, error) { return s.writeChanges(ctx, c, opts.Pause, w) },
+		Layer: func(w io.Writer, upper string) (image.Written, error) {
+			return s.writeChanges(ctx, c, opts.Pause, w, upper)
+		},
 	})
 	if err != nil {
 		return "", err
@@ -91,28 +95,60 @@ func imageConfig(c *container.Config) dockerspec.DockerOCIImageConfig {
 	return out
 }
 
-// writeChanges writes what a container has changed as a layer.
-func (s *Service) writeChanges(ctx context.Context, c *Container, pause bool, w io.Writer) (empty bool, err error) {
-	if pause && c.Running() && c.Status.State == container.StateRunning {
+// writeChanges writes what a container has changed as a layer. If nothing changes
+// meanwhile, it fills the upper folder with it too.
+func (s *Service) writeChanges(ctx context.Context, c *Container, pause bool, w io.Writer, upper string) (done image.Written, err error) {
+	if !c.Running() { // nobody starts it while it is read
+		l, err := s.lock(ctx, c.ID)
+		if err != nil {
+			return done, err
+		}
+		defer func() { _ = l.Release() }()
+		if c, err = s.get(ctx, c.ID); err != nil {
+			return done, err
+		}
+	}
+	still := !c.Running() || c.Status.State == container.StatePaused
+	if pause && !still {
 		var thaw func() error
 		if thaw, err = s.hold(ctx, c); err != nil {
-			return false, err
+			return done, err
 		}
 		defer func() { err = errors.Join(err, thaw()) }()
+		still = true
 	}
 	changes, tree, err := s.changes(ctx, c)
 	if err != nil {
-		return false, err
+		return done, err
 	}
 	defer func() { err = errors.Join(err, tree.Close()) }()
-	if len(changes) == 0 {
-		return true, nil
+	if done.Empty = len(changes) == 0; done.Empty {
+		return done, nil
 	}
-	out := archive.NewWriter(w)
-	if err := layer.Write(ctx, tree, changes, out); err != nil {
-		return false, err
+	done.Filled = still && upper != ""
+	var g errgroup.Group
+	if done.Filled {
+		g.Go(func() error { return fill(ctx, tree, changes, upper) })
 	}
-	return false, out.Close()
+	g.Go(func() error {
+		out := archive.NewWriter(w)
+		if err := layer.Write(ctx, tree, changes, out); err != nil {
+			return err
+		}
+		return out.Close()
+	})
+	return done, g.Wait()
+}
+
+// fill puts changes into the upper folder of an overlay.
+func fill(ctx context.Context, tree *rootfs.FS, changes []layer.Change, upper string) (err error) {
+	folder, err := rootfs.Open(upper, rootfs.Unlinked)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	sink := layer.NewUpper(folder)
+	return errors.Join(layer.Write(ctx, tree, changes, sink), sink.Close())
 }
 
 // hold pauses a container until thaw is called or this process ends, however it

@@ -1,22 +1,24 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/core/leases"
-	"github.com/containerd/containerd/v2/pkg/labels"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	digest "github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 )
 
 // CommitOptions says what image Commit makes of a container.
@@ -30,11 +32,18 @@ type CommitOptions struct {
 	Message  string // comment of the new history entry
 	Command  string // what the history says that made the layer
 	Format   string // of the manifest: docker, oci, or empty for that of the base
-	// Compression of the new layer: gzip, zstd or uncompressed; empty: gzip.
+	// Compression of the new layer: gzip, zstd or uncompressed; empty: zstd, but
+	// gzip in Docker's format, which has no other.
 	Compression string
-	// Layer writes the changes as a tar. It is called once all else has been
-	// checked. If it says that there are none, no layer is added.
-	Layer func(w io.Writer) (empty bool, err error)
+	// Layer writes the changes as a tar, once all else has been checked. Upper, if
+	// not empty, is the upper folder of an overlay that it may fill with them.
+	Layer func(w io.Writer, upper string) (Written, error)
+}
+
+// Written is what the function made that writes a layer.
+type Written struct {
+	Empty  bool // there were no changes: no layer is added
+	Filled bool // the upper folder has the same files
 }
 
 // Commit makes an image of another by adding a layer, and gives it a name. A
@@ -55,13 +64,22 @@ func (s *Service) Commit(ctx context.Context, opts CommitOptions) (id digest.Dig
 	if err != nil {
 		return "", err
 	}
+	if kinds == dockerTypes && opts.Compression == "zstd" {
+		return "", errorf(errdefs.ErrInvalidArgument, "images in Docker's format have no layers in zstd: use --format oci, or --compression gzip")
+	}
 	base, err := s.base(ctx, opts)
 	if err != nil {
 		return "", err
 	}
+	if opts.Compression == "" {
+		opts.Compression = "zstd"
+		if kinds == dockerTypes {
+			opts.Compression = "gzip"
+		}
+	}
 	if kinds == nil {
 		kinds = ociTypes
-		if base.Manifest.MediaType == images.MediaTypeDockerSchema2Manifest {
+		if base.Manifest.MediaType == images.MediaTypeDockerSchema2Manifest && opts.Compression != "zstd" {
 			kinds = dockerTypes
 		}
 	}
@@ -71,15 +89,29 @@ func (s *Service) Commit(ctx context.Context, opts CommitOptions) (id digest.Dig
 		return "", err
 	}
 	defer func() { err = s.end(caller, done, err) }()
-	target, err := s.commit(ctx, opts, base, kinds)
+	target, ready, err := s.commit(ctx, opts, base, kinds)
 	if err != nil {
 		return "", err
 	}
-	if err := s.settle(ctx, target, platforms.All, LoadOptions{}); err != nil {
+	if err := s.settleCommitted(ctx, target, ready); err != nil {
 		return "", err
 	}
 	_, err = s.publish(ctx, entry{name, target})
 	return target.Digest, err
+}
+
+// settleCommitted is settle for an image of which all may be done already.
+func (s *Service) settleCommitted(ctx context.Context, target ocispec.Descriptor, ready bool) error {
+	if !ready {
+		return s.settle(ctx, target, platforms.All, LoadOptions{})
+	}
+	s.forget(target.Digest)
+	f, err := s.readFacts(ctx, target, nil)
+	if err != nil {
+		return err
+	}
+	s.saveFacts(target.Digest, nil, f)
+	return nil
 }
 
 // base finds the image that is added to, with all its layers: a part of an image
@@ -128,106 +160,74 @@ func (s *Service) base(ctx context.Context, opts CommitOptions) (*variant, error
 	return found, nil
 }
 
-// commit stores the new layer, configuration and manifest.
-func (s *Service) commit(ctx context.Context, opts CommitOptions, base *variant, kinds *documentTypes) (ocispec.Descriptor, error) {
-	layer, diffID, err := s.commitLayer(ctx, opts, kinds)
+// commit stores the new layer, configuration and manifest, all at once: that they
+// reach the disk is what takes time. ready tells that nothing is left to unpack.
+func (s *Service) commit(ctx context.Context, opts CommitOptions, base *variant, kinds *documentTypes) (target ocispec.Descriptor, ready bool, err error) {
+	layer, err := s.writeLayer(ctx, opts, base, kinds)
 	if err != nil {
-		return ocispec.Descriptor{}, err
+		return target, false, err
 	}
+	defer func() { err = errors.Join(err, layer.close(ctx)) }()
 	now := time.Now().UTC()
 	config := base.Config
 	config.Created, config.Author, config.Config = &now, opts.Author, opts.Config
 	config.History = append(append([]ocispec.History(nil), config.History...), ocispec.History{
-		Created: &now, CreatedBy: opts.Command, Author: opts.Author, Comment: opts.Message, EmptyLayer: layer == nil,
+		Created: &now, CreatedBy: opts.Command, Author: opts.Author, Comment: opts.Message, EmptyLayer: layer.Empty,
 	})
 	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: kinds.manifest}
 	for _, l := range base.Manifest.Layers {
 		l.MediaType = kinds.layerLike(l.MediaType)
 		manifest.Layers = append(manifest.Layers, l)
 	}
-	if layer != nil {
-		manifest.Layers = append(manifest.Layers, *layer)
-		config.RootFS.DiffIDs = append(append([]digest.Digest(nil), config.RootFS.DiffIDs...), diffID)
+	if !layer.Empty {
+		manifest.Layers = append(manifest.Layers, layer.desc)
+		config.RootFS.DiffIDs = layer.diffIDs()
 	}
-	if manifest.Config, err = s.writeJSON(ctx, kinds.config, config, nil); err != nil {
-		return ocispec.Descriptor{}, err
-	}
-	return s.writeJSON(ctx, kinds.manifest, manifest, &config.Platform)
-}
-
-// commitLayer stores the new layer; nil if it is empty.
-func (s *Service) commitLayer(ctx context.Context, opts CommitOptions, kinds *documentTypes) (*ocispec.Descriptor, digest.Digest, error) {
-	lease, _ := leases.FromContext(ctx)
-	ref := lease + "-commit"
-	store := s.client.Content()
-	w, err := content.OpenWriter(ctx, store, content.WithRef(ref))
+	configDoc, err := newDocument(kinds.config, config)
 	if err != nil {
-		return nil, "", err
+		return target, false, err
 	}
-	defer w.Close()
-	c, mediaType, err := compress(w, opts.Compression, kinds)
+	configDoc.labels = map[string]string{
+		"containerd.io/gc.ref.snapshot." + s.client.SnapshotterName(): identity.ChainID(config.RootFS.DiffIDs).String(),
+	}
+	manifest.Config = configDoc.desc
+	manifestDoc, err := newDocument(kinds.manifest, manifest)
 	if err != nil {
-		return nil, "", err
+		return target, false, err
 	}
-	plain := digest.Canonical.Digester()
-	empty, err := opts.Layer(io.MultiWriter(c, plain.Hash()))
-	if err := errors.Join(err, c.Close()); err != nil || empty {
-		return nil, "", errors.Join(err, store.Abort(context.WithoutCancel(ctx), ref))
-	}
-	status, err := w.Status()
+	manifestDoc.labels = childLabels(manifest)
+	manifestDoc.desc.Platform = &config.Platform
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return layer.commit(gctx) })
+	g.Go(func() error { return s.store(gctx, configDoc) })
+	g.Go(func() error { return s.store(gctx, manifestDoc) })
+	return manifestDoc.desc, layer.ready(), g.Wait()
+}
+
+// document is a JSON document of an image that is to be stored.
+type document struct {
+	desc   ocispec.Descriptor
+	data   []byte
+	labels map[string]string
+}
+
+func newDocument(mediaType string, v any) (*document, error) {
+	data, err := json.Marshal(v)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	desc := &ocispec.Descriptor{MediaType: mediaType, Digest: w.Digest(), Size: status.Offset}
-	diffID := plain.Digest()
-	err = w.Commit(ctx, desc.Size, desc.Digest, content.WithLabels(map[string]string{labels.LabelUncompressed: diffID.String()}))
-	if errdefs.IsAlreadyExists(err) {
-		err = nil
-	}
-	return desc, diffID, err
+	return &document{desc: ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}, data: data}, nil
 }
 
-// documentTypes are the media types of one family of images.
-type documentTypes struct {
-	manifest, config  string
-	layer, gzip, zstd string
+func (s *Service) store(ctx context.Context, d *document) error {
+	return content.WriteBlob(ctx, s.client.Content(), "document-"+d.desc.Digest.String(), bytes.NewReader(d.data), d.desc, content.WithLabels(d.labels))
 }
 
-var (
-	ociTypes = &documentTypes{
-		ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageConfig,
-		ocispec.MediaTypeImageLayer, ocispec.MediaTypeImageLayerGzip, ocispec.MediaTypeImageLayerZstd,
+// childLabels make garbage collection keep what a manifest names.
+func childLabels(m ocispec.Manifest) map[string]string {
+	out := map[string]string{"containerd.io/gc.ref.content.config": m.Config.Digest.String()}
+	for i, l := range m.Layers {
+		out["containerd.io/gc.ref.content.l."+strconv.Itoa(i)] = l.Digest.String()
 	}
-	dockerTypes = &documentTypes{
-		images.MediaTypeDockerSchema2Manifest, images.MediaTypeDockerSchema2Config,
-		images.MediaTypeDockerSchema2Layer, images.MediaTypeDockerSchema2LayerGzip, images.MediaTypeDockerSchema2LayerZstd,
-	}
-)
-
-// mediaTypes is the family that a format names; nil for none.
-func mediaTypes(format string) (*documentTypes, error) {
-	switch format {
-	case "":
-		return nil, nil
-	case "oci":
-		return ociTypes, nil
-	case "docker":
-		return dockerTypes, nil
-	}
-	return nil, errorf(errdefs.ErrInvalidArgument, "invalid format %q: docker or oci is expected", format)
-}
-
-// layerLike is the family's name for a layer of the given type.
-func (d *documentTypes) layerLike(mediaType string) string {
-	for _, other := range []*documentTypes{ociTypes, dockerTypes} {
-		switch mediaType {
-		case other.layer:
-			return d.layer
-		case other.gzip:
-			return d.gzip
-		case other.zstd:
-			return d.zstd
-		}
-	}
-	return mediaType
+	return out
 }

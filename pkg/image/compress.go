@@ -13,10 +13,10 @@ import (
 // such a layer is called. Close completes the stream and leaves w open.
 func compress(w io.Writer, method string, kinds *documentTypes) (io.WriteCloser, string, error) {
 	switch method {
-	case "", "gzip":
+	case "gzip":
 		return newGzip(w), kinds.gzip, nil
 	case "zstd":
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithEncoderLevel(zstd.SpeedFastest))
 		return z, kinds.zstd, err
 	case "uncompressed":
 		return keepOpen{w}, kinds.layer, nil
@@ -32,7 +32,7 @@ const (
 	// gzipPart is how much is compressed by itself: more costs memory, less costs
 	// the dictionary too often.
 	gzipPart = 1 << 20
-	// gzipLevel is for layers that stay on this machine more often than they travel.
+	// gzipLevel is a fast one: such layers stay on this machine more often than they travel.
 	gzipLevel = 2
 )
 

@@ -37,7 +37,7 @@ func NewCmdCommit(f *factory.Factory, runF func(context.Context, *CommitOptions)
 	flags.StringVarP(&o.Commit.Message, "message", "m", "", "Commit message")
 	flags.BoolVar(&o.NoPause, "no-pause", false, "Disable pausing container during commit")
 	flags.BoolVarP(&o.Commit.Pause, "pause", "p", true, "Pause container during commit")
-	flags.StringVar(&o.Commit.Compression, "compression", "gzip", "Compression of the new layer: gzip, zstd or uncompressed")
+	flags.StringVar(&o.Commit.Compression, "compression", "", "Compression of the new layer: gzip, zstd or uncompressed; by default zstd, or gzip with --format docker")
 	flags.StringVar(&o.Commit.Format, "format", "", "Format of the new image: docker or oci; by default that of the container's image")
 	lazyFlags(flags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
