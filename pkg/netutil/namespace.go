@@ -54,7 +54,7 @@ func routeFamily(family int, want []defaultRoute) error {
 		}
 		target = &netlink.Route{LinkIndex: link.Attrs().Index, Gw: d.via.AsSlice(), Dst: allOf(family)}
 	}
-	have, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
+	have, err := routeList(family, &netlink.Route{Table: unix.RT_TABLE_MAIN})
 	if err != nil {
 		return err
 	}

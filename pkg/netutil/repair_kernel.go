@@ -27,7 +27,7 @@ func (kernel) orphans(networks []*Network, dir string) ([]string, error) {
 	if len(bridges) == 0 {
 		return nil, nil
 	}
-	links, err := netlink.LinkList()
+	links, err := linkList()
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package netutil
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,11 +42,11 @@ next:
 // default route covers everything and says nothing. What belongs to the device own
 // is not counted: the bridge of a network whose conflist was lost keeps its range.
 func (kernel) taken(own string) ([]netip.Prefix, error) {
-	routes, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
+	routes, err := routeList(netlink.FAMILY_ALL, &netlink.Route{})
 	if err != nil {
 		return nil, fmt.Errorf("listing the routes of the host: %w", err)
 	}
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	addrs, err := addrList()
 	if err != nil {
 		return nil, fmt.Errorf("listing the addresses of the host: %w", err)
 	}
@@ -74,11 +75,11 @@ func (kernel) taken(own string) ([]netip.Prefix, error) {
 
 // addresses are those of the host's interfaces but for one.
 func (kernel) addresses(except string) (map[string][]netip.Prefix, error) {
-	links, err := netlink.LinkList()
+	links, err := linkList()
 	if err != nil {
 		return nil, fmt.Errorf("listing the interfaces of the host: %w", err)
 	}
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	addrs, err := addrList()
 	if err != nil {
 		return nil, fmt.Errorf("listing the addresses of the host: %w", err)
 	}
@@ -110,4 +111,30 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 		ones -= 96
 	}
 	return netip.PrefixFrom(addr, ones), ones >= 0
+}
+
+// dumpTries is how often a list is asked for anew that changed while the kernel
+// was writing it.
+const dumpTries = 20
+
+// whole asks the kernel for a list until it has it in one piece.
+func whole[T any](list func() ([]T, error)) (out []T, err error) {
+	for range dumpTries {
+		if out, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return out, err
+		}
+	}
+	return out, err
+}
+
+func linkList() ([]netlink.Link, error) { return whole(netlink.LinkList) }
+
+func addrList() ([]netlink.Addr, error) {
+	return whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+}
+
+func routeList(family int, filter *netlink.Route) ([]netlink.Route, error) {
+	return whole(func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE)
+	})
 }
