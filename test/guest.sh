@@ -10,7 +10,7 @@
 #                      $GUEST_BOOT counts
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-scripts='run-exit|run-detached|run-tty|run-network|run-limits|run-security|create-start|stop-kill|logs|exec|restart|survive|engine|cgroup|apparmor|systemd'
+scripts='run-exit|run-detached|run-tty|run-network|run-limits|run-security|create-start|stop-kill|logs|exec|restart|init|survive|engine|cgroup|apparmor|systemd'
 
 fail() {
 	echo "guest: $*" >&2
@@ -46,6 +46,10 @@ first() {
 	nerd run -d --name unless --restart unless-stopped localhost/web:1 sleep 100000
 	nerd run -d --name byhand --restart unless-stopped localhost/web:1 sleep 100000
 	nerd run -d --name plain localhost/web:1 sleep 100000
+	nerd run -d --name failing --restart on-failure:3 --init localhost/web:1 sh -c 'echo started; exec sleep 100000'
+	nerd run -d --name ended --restart on-failure localhost/web:1 true
+	nerd run -d --name failed --restart on-failure:1 localhost/web:1 sh -c 'exit 3'
+	nerd run -d --wait --wait-timeout 1m --name checked --restart always --health-cmd 'test -e /kept' --health-interval 1s localhost/web:1 sh -c 'touch /kept; exec sleep 100000'
 	nerd stop -t 0 byhand
 	nerd inspect -f '{{.Id}}' always >/var/lib/nerd-test-id
 	touch /run/guest-rebooting
@@ -71,13 +75,19 @@ second() {
 	expect "nerd inspect -f '{{.State.Running}}' unless" true
 	expect "nerd inspect -f '{{.State.Status}}' byhand" exited
 	expect "nerd inspect -f '{{.State.Status}}' plain" exited
+	expect "nerd inspect -f '{{.State.Status}} {{.RestartCount}}' failing" 'running 0'
+	expect "nerd logs failing" "$(printf 'started\nstarted')"
+	expect "nerd exec failing cat /proc/1/comm" docker-init
+	expect "nerd inspect -f '{{.State.Status}} {{.State.ExitCode}}' ended" 'exited 0'
+	expect "nerd inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' failed" 'exited 3 1'
+	expect "timeout 60 nerd wait --condition healthy checked" healthy
 	expect "nerd inspect -f '{{.Id}}' always" "$(cat /var/lib/nerd-test-id)"
 	expect "nerd logs always" "$(printf 'started\nstarted')"
 	expect "nerd exec always cat /kept" 'before the boot'
 	expect "curl -fsS --retry 10 --retry-connrefused --retry-delay 1 http://127.0.0.1:18080/" 'hello from the container'
 	expect "nerd start plain" plain
 	expect "nerd inspect -f '{{.State.Running}}' plain" true
-	nerd rm -f always unless byhand plain
+	nerd rm -f always unless byhand plain failing ended failed checked
 	expect "nerd ps -aq" ''
 	expect "ls /run/nerd/netns" ''
 	echo "guest: the containers came back as they should"

@@ -21,12 +21,17 @@ import (
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
 	"github.com/nerd-cli/nerd/pkg/ctrd"
+	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/monitor"
 )
 
 // execDrain bounds the wait for the output of a command that has ended but whose
 // children keep its streams open.
 const execDrain = 2 * time.Second
+
+// exitCannotExecute is the shell's exit code of a command that is there and cannot
+// be run, which Docker has for a wrong user or folder too.
+const exitCannotExecute = 126
 
 // Exec runs a command in a running container and returns its exit code. Detached,
 // it returns as soon as the command runs.
@@ -43,8 +48,8 @@ func (s *Service) Exec(ctx context.Context, ref string, opts ExecOptions) (Outco
 		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is paused, unpause the container before exec", c.Name)
 	}
 	p, err := s.execProcess(c, opts)
-	if err != nil {
-		return Outcome{}, err
+	if err != nil { // as a command that cannot be executed
+		return Outcome{}, &errs.Start{Code: exitCannotExecute, Err: err}
 	}
 	x := &execution{s: s, c: c, id: newID(), opts: opts}
 	return x.run(ctx, p)
@@ -63,6 +68,9 @@ func (s *Service) execProcess(c *Container, opts ExecOptions) (*specs.Process, e
 	}
 	p.Env = spec.MergeEnv(p.Env, opts.Env)
 	if opts.WorkingDir != "" {
+		if !filepath.IsAbs(opts.WorkingDir) {
+			return nil, errorf(errdefs.ErrInvalidArgument, "Cwd must be an absolute path")
+		}
 		p.Cwd = opts.WorkingDir
 	}
 	if opts.User != "" {
@@ -108,10 +116,11 @@ func (s *Service) execCapabilities(c *Container, p *specs.Process, privileged bo
 
 // execution is one command run by Exec.
 type execution struct {
-	s    *Service
-	c    *Container
-	id   string
-	opts ExecOptions
+	s       *Service
+	c       *Container
+	id      string
+	opts    ExecOptions
+	started func() // if set, called once the command runs
 
 	dir    string
 	stdin  io.WriteCloser
@@ -137,6 +146,9 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
 		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
 		return Outcome{}, errors.Join(x.failure(err), ignoreNotFound(derr))
+	}
+	if x.started != nil {
+		x.started()
 	}
 	if x.opts.Detach {
 		return Outcome{}, nil

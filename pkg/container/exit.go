@@ -100,7 +100,7 @@ func (s *Service) recordExit(ctx context.Context, c *Container, stopped bool) er
 	exit, err := s.deleteTask(ctx, c.ID)
 	switch {
 	case errdefs.IsNotFound(err): // the host restarted, or containerd lost it
-		exit = ctrd.Exit{Code: lostExitCode, At: now()}
+		exit = s.noted(c.ID, c.Status.StartedAt)
 	case err != nil:
 		return fmt.Errorf("deleting the task of container %s: %w", c.Name, err)
 	}

@@ -27,6 +27,9 @@ const extHealth = "nerd.health"
 // take to go away.
 const healthCleanup = 2 * time.Second
 
+// probeStart bounds how long the runtime may take to start a check's command.
+const probeStart = 30 * time.Second
+
 // ErrNoHealthcheck says that a container has no health check.
 var ErrNoHealthcheck = errors.New("no health check is configured")
 
@@ -145,7 +148,7 @@ func (s *Service) Healthcheck(ctx context.Context, ref string) (container.Health
 	if !ok {
 		return container.HealthcheckResult{}, "", errorf(errdefs.ErrFailedPrecondition, "container %s has no health check: give it one with --health-cmd when you create it", c.Name)
 	}
-	l, err := s.lockHealth(ctx, c.ID, check.Timeout+healthCleanup)
+	l, err := s.lockHealth(ctx, c.ID, check.Timeout+probeStart+healthCleanup)
 	if err != nil {
 		return container.HealthcheckResult{}, "", err
 	}
@@ -212,9 +215,11 @@ func (s *Service) probe(ctx context.Context, c *Container, check health.Check) c
 	var out health.Output
 	result := container.HealthcheckResult{Start: now(), ExitCode: health.FailedToRun}
 	opts := ExecOptions{Cmd: check.Command, Streams: Streams{Stdout: &out, Stderr: &out}}
-	x := &execution{s: s, c: c, id: newID(), opts: opts}
-	limited, cancel := context.WithTimeout(ctx, check.Timeout)
-	defer cancel()
+	// How long the runtime takes to start the command is not the command's fault.
+	limited, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(check.Timeout+probeStart, func() { cancel(context.DeadlineExceeded) })
+	defer func() { timer.Stop(); cancel(nil) }()
+	x := &execution{s: s, c: c, id: newID(), opts: opts, started: func() { timer.Reset(check.Timeout) }}
 	p, err := s.execProcess(c, opts)
 	var outcome Outcome
 	if err == nil {

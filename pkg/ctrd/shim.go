@@ -28,7 +28,10 @@ type Shim struct {
 // Shims lists the shims that serve the namespace, from /proc: containerd forgets
 // a shim whose creation was cut off by the death of its client, and then only
 // the process itself tells of it.
-func (c *Client) Shims() ([]Shim, error) {
+func (c *Client) Shims() ([]Shim, error) { return shims(c.cfg.Namespace) }
+
+// shims lists those of a namespace; empty: of all.
+func shims(namespace string) ([]Shim, error) {
 	procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return nil, err
@@ -40,7 +43,7 @@ func (c *Client) Shims() ([]Shim, error) {
 			continue // it has ended
 		}
 		args := strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
-		if !strings.HasPrefix(filepath.Base(args[0]), "containerd-shim") || argument(args, "-namespace") != c.cfg.Namespace || argument(args, "-id") == "" {
+		if !strings.HasPrefix(filepath.Base(args[0]), "containerd-shim") || namespace != "" && argument(args, "-namespace") != namespace || argument(args, "-id") == "" {
 			continue
 		}
 		if s, err := readShim(filepath.Dir(path), args); err == nil {

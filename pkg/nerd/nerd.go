@@ -104,6 +104,11 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !engine.Listening(ctx, cfg.Address, layout) {
+		if err := NoteExits(ctx, layout); err != nil {
+			return nil, err
+		}
+	}
 	address, managed, err := engine.Resolve(ctx, cfg.Address, layout)
 	if err != nil {
 		return nil, err
@@ -276,22 +281,31 @@ func (c *Client) Internal(ctx context.Context, verb, id string) (status int, std
 	return 1, "", errors.New("unknown internal verb " + verb)
 }
 
-// Prepare comes before an internal verb is served, and before Open starts an
-// engine for it. A health check must not do so: that is an error. The end of a
-// container is noted first, for containerd forgets what it has not seen.
-func Prepare(ctx context.Context, cfg Config, verb, id string) error {
+// Checkable is an error if an internal verb is not to be served now: a health
+// check must not start an engine that somebody has stopped.
+func Checkable(ctx context.Context, cfg Config, verb string) error {
 	layout, err := state.NewLayout(cfg.DataRoot, cfg.RunRoot, cfg.Namespace)
-	if err != nil || verb != "health" && verb != "exited" || engine.Listening(ctx, cfg.Address, layout) {
-		return err
+	if err == nil && verb == "health" && !engine.Listening(ctx, cfg.Address, layout) {
+		err = errors.New("no containerd is running: nothing is checked until one is")
 	}
-	if verb == "health" {
-		return errors.New("no containerd is running: nothing is checked until one is")
+	return err
+}
+
+// NoteExits keeps, before the engine is started, how containers have ended while
+// it did not run: containerd forgets that at its start.
+func NoteExits(ctx context.Context, l state.Layout) error {
+	if engine.Listening(ctx, engine.Socket(l), l) {
+		return nil
 	}
-	exit, err := ctrd.ShimExit(ctx, layout.Namespace, id)
-	if err != nil {
-		return nil // its end has to be handled all the same
+	list, err := ctrd.EndedShims(ctx, engine.Socket(l))
+	for _, e := range list {
+		own, lerr := state.NewLayout(l.Data, l.Run, e.Namespace)
+		if lerr == nil {
+			lerr = container.NoteExit(own, e.ID, e.Exit)
+		}
+		err = errors.Join(err, lerr)
 	}
-	return container.NoteExit(layout, id, exit)
+	return err
 }
 
 // Internal is Client.Internal for a program that has no client yet; args are as
@@ -311,7 +325,7 @@ func Internal(ctx context.Context, cfg Config, args []string, stdout, stderr io.
 }
 
 func internal(ctx context.Context, cfg Config, args []string) (status int, stdout string, err error) {
-	if err := Prepare(ctx, cfg, args[1], args[2]); err != nil {
+	if err := Checkable(ctx, cfg, args[1]); err != nil {
 		return 1, "", err
 	}
 	client, err := Open(ctx, cfg)

@@ -11,6 +11,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/engine"
+	"github.com/nerd-cli/nerd/pkg/nerd"
 )
 
 // UpOptions are the inputs of "nerd engine up".
@@ -50,6 +51,9 @@ func runUp(ctx context.Context, opts *UpOptions) error {
 	f := opts.Factory
 	l, err := layout(f)
 	if err != nil {
+		return err
+	}
+	if err := nerd.NoteExits(ctx, l); err != nil {
 		return err
 	}
 	status, err := engine.Up(ctx, engine.Options{Layout: l, Build: opts.Build, Env: passedOn(), Timeout: opts.Timeout})

@@ -46,7 +46,8 @@ func newInternal(f *factory.Factory, verb, short string, runF func(context.Conte
 		if err != nil {
 			return 1, "", err
 		}
-		if err := nerd.Checkable(ctx, nerd.Config{Address: cfg.Address, Namespace: cfg.Namespace, DataRoot: cfg.DataRoot, RunRoot: cfg.RunRoot}, verb); err != nil {
+		own := nerd.Config{Address: cfg.Address, Namespace: cfg.Namespace, DataRoot: cfg.DataRoot, RunRoot: cfg.RunRoot}
+		if err := nerd.Checkable(ctx, own, verb); err != nil {
 			return 1, "", err
 		}
 		client, err := f.Client(ctx)
