@@ -60,10 +60,10 @@ func (o *LogsOptions) bounds(tail, since, until string) error {
 	now := time.Now()
 	var err error
 	if o.Logs.Since, err = flagx.ParseTime(since, now); err != nil {
-		return fmt.Errorf("invalid value for --since: %w", err)
+		return fmt.Errorf("invalid value for \"since\": %w", err)
 	}
 	if o.Logs.Until, err = flagx.ParseTime(until, now); err != nil {
-		return fmt.Errorf("invalid value for --until: %w", err)
+		return fmt.Errorf("invalid value for \"until\": %w", err)
 	}
 	return nil
 }
