@@ -49,6 +49,7 @@ func (s *Service) Mount(ctx context.Context, name, container string) error {
 		}
 		if err != nil {
 			err = errors.Join(err, os.Remove(filepath.Join(s.refs(name), container)))
+			_ = os.Remove(s.refs(name)) // unless others are noted
 		}
 		return err
 	})
