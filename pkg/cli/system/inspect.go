@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
@@ -14,13 +15,19 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/errs"
+	"github.com/nerd-cli/nerd/pkg/nerd"
 )
 
 // Finder looks for an object of one kind. A NotFound error means: try the next.
 type Finder struct {
-	Kind string
-	Find func(ctx context.Context, name string, size bool) (any, error)
+	Kind  string
+	Sized bool // --size means something for it
+	Find  func(ctx context.Context, name string, size bool) (any, error)
 }
+
+// foreignKinds are kinds that Docker has and nerd does not: what is in swarms,
+// and plugins.
+var foreignKinds = []string{"config", "node", "plugin", "secret", "service", "task"}
 
 // InspectOptions are the inputs of `inspect`.
 type InspectOptions struct {
@@ -40,8 +47,8 @@ func NewCmdInspect(f *factory.Factory, runF func(context.Context, *InspectOption
 	}
 	cmd := &cobra.Command{
 		Use:                   "inspect [OPTIONS] NAME|ID [NAME|ID...]",
-		Short:                 "Return low-level information on containers and images",
-		Example:               "  nerd inspect web\n  nerd inspect --type image --format '{{.Id}}' alpine",
+		Short:                 "Return low-level information on objects of any kind",
+		Example:               "  nerd inspect web\n  nerd inspect --type network --format '{{.Driver}}' bridge",
 		Args:                  flagx.MinArgs(1),
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     complete.Containers(f, nil),
@@ -64,47 +71,53 @@ func NewCmdInspect(f *factory.Factory, runF func(context.Context, *InspectOption
 }
 
 func (o *InspectOptions) checkType() error {
-	for _, f := range o.Finders {
-		if f.Kind == o.Type {
-			return nil
-		}
+	if slices.ContainsFunc(o.Finders, func(f Finder) bool { return f.Kind == o.Type }) || slices.Contains(foreignKinds, o.Type) {
+		return nil
 	}
-	return fmt.Errorf("%q is not a valid value for --type: use container or image", o.Type)
+	return fmt.Errorf("%q is not a valid value for --type: use container, image, network or volume", o.Type)
 }
 
+// finders are in the order in which Docker looks.
 func finders(f *factory.Factory) []Finder {
+	find := func(look func(ctx context.Context, client *nerd.Client, name string, size bool) (any, error)) func(context.Context, string, bool) (any, error) {
+		return func(ctx context.Context, name string, size bool) (any, error) {
+			client, err := f.Client(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return look(ctx, client, name, size)
+		}
+	}
 	return []Finder{
-		{"container", func(ctx context.Context, name string, size bool) (any, error) {
-			client, err := f.Client(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return client.Containers.Inspect(ctx, name, container.InspectOptions{Size: size})
-		}},
-		{"image", func(ctx context.Context, name string, _ bool) (any, error) {
-			client, err := f.Client(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return client.Images.Inspect(ctx, name, nil)
-		}},
-		{"network", func(ctx context.Context, name string, _ bool) (any, error) {
-			client, err := f.Client(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return client.Networks.Inspect(ctx, name)
-		}},
+		{"container", true, find(func(ctx context.Context, c *nerd.Client, name string, size bool) (any, error) {
+			return c.Containers.Inspect(ctx, name, container.InspectOptions{Size: size})
+		})},
+		{"image", false, find(func(ctx context.Context, c *nerd.Client, name string, _ bool) (any, error) {
+			return c.Images.Inspect(ctx, name, nil)
+		})},
+		{"network", false, find(func(ctx context.Context, c *nerd.Client, name string, _ bool) (any, error) {
+			return c.Networks.Inspect(ctx, name)
+		})},
+		{"volume", true, find(func(ctx context.Context, c *nerd.Client, name string, size bool) (any, error) {
+			return c.Volumes.Inspect(ctx, name, size)
+		})},
 	}
 }
 
 func (o *InspectOptions) find(ctx context.Context, name string) (any, error) {
+	if slices.Contains(foreignKinds, o.Type) {
+		return nil, fmt.Errorf("No such %s: %s: nerd works on one machine and has no objects of this kind", o.Type, name) //nolint:staticcheck // Docker's words, which scripts look for
+	}
 	for _, f := range o.Finders {
 		if o.Type != "" && o.Type != f.Kind {
 			continue
 		}
 		object, err := f.Find(ctx, name, o.Size)
-		if err == nil || !errdefs.IsNotFound(err) || o.Type != "" {
+		if err == nil && o.Size && !f.Sized {
+			fmt.Fprintf(o.IO.Err, "WARNING: --size ignored for %s\n", f.Kind)
+		}
+		// What cannot be the name of one kind may be that of another.
+		if err == nil || o.Type != "" || !errdefs.IsNotFound(err) && !errdefs.IsInvalidArgument(err) {
 			return object, err
 		}
 	}

@@ -187,7 +187,7 @@ func (kinded) Unwrap() error { return errdefs.ErrNotFound }
 func TestInspect(t *testing.T) {
 	gone := kinded{errors.New("No such container: x")}
 	finders := []Finder{
-		{"container", func(_ context.Context, name string, _ bool) (any, error) {
+		{"container", true, func(_ context.Context, name string, _ bool) (any, error) {
 			switch name {
 			case "c", "both":
 				return map[string]string{"Id": "container"}, nil
@@ -196,7 +196,7 @@ func TestInspect(t *testing.T) {
 			}
 			return nil, gone
 		}},
-		{"image", func(_ context.Context, name string, _ bool) (any, error) {
+		{"image", false, func(_ context.Context, name string, _ bool) (any, error) {
 			if name == "i" || name == "both" {
 				return map[string]string{"Id": "image"}, nil
 			}
