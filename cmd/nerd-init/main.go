@@ -125,7 +125,7 @@ func reap(child uintptr) {
 func toForeground() {
 	call(syscall.SYS_SETPGID, 0, 0, 0, 0)
 	group, _ := call(syscall.SYS_GETPID, 0, 0, 0, 0)
-	var terminal = int32(group)
+	terminal := int32(group)
 	call(syscall.SYS_IOCTL, 0, syscall.TIOCSPGRP, uintptr(unsafe.Pointer(&terminal)), 0)
 }
 
