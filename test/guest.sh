@@ -10,7 +10,7 @@
 #                      $GUEST_BOOT counts
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-scripts='run-exit|run-detached|run-tty|run-network|run-limits|run-security|create-start|stop-kill|logs|exec|restart|init|survive|engine|cgroup|apparmor|systemd'
+scripts='run-exit|run-detached|run-tty|run-network|run-limits|run-security|create-start|stop-kill|logs|logs-options|exec|restart|init|survive|engine|cgroup|apparmor|systemd|journald|update|stats|top|resources-.*|devices|runtime'
 
 fail() {
 	echo "guest: $*" >&2
@@ -26,6 +26,7 @@ outside() {
 	CGO_ENABLED=0 go test -c -trimpath -ldflags='-s -w' -o bin/guest/e2e.test ./test/e2e
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/guest/app ./test/e2e/testdata/app
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/guest/images ./hack/images
+	hack/crun.sh >/dev/null
 	exec "$guest" --share "$root" --timeout "${GUEST_TIMEOUT:-600}" \
 		"NERD_TEST_SCRIPTS='${NERD_TEST_SCRIPTS:-$scripts}' test/guest.sh inside"
 }

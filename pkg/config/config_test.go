@@ -69,6 +69,9 @@ func TestLoad(t *testing.T) {
 			Flags{},
 			defaults(func(c *Config) { c.Namespace = "b" }),
 		},
+		{"log", map[string]string{"NERD_TOML": file(t, "[log]\ndriver = 'local'\n[log.opts]\nmax-size = '1m'\n")}, Flags{}, defaults(func(c *Config) {
+			c.Log = Log{Driver: "local", Opts: map[string]string{"max-size": "1m"}}
+		})},
 		{"empty flag", map[string]string{"NERD_TOML": full}, Flags{Address: flag(""), Debug: &off}, &Config{
 			Namespace: "file", DataRoot: "/file", RunRoot: "/run/file", Snapshotter: "native", LogLevel: "info",
 		}},
