@@ -38,11 +38,13 @@ var runcCauses = []struct {
 	{"is a directory", codeCannotExecute},
 	{"exec format error", codeCannotExecute},
 	{"not a directory", codeCannotExecute},
+	{"is not a regular file: operation not permitted", codeCannotExecute}, // crun's word for a directory
 }
 
 // commandMarks are where the part of runc's text begins that is about the command
 // and its working directory. The command itself is quoted, so it cannot hold one.
-var commandMarks = []string{"exec: \"", "chdir to cwd"}
+// The last ones are crun's.
+var commandMarks = []string{"exec: \"", "chdir to cwd", "executable file `", "the path `", "chdir to `", "exec `", "open executable"}
 
 // StartError says in one line why a command did not start. An error of the
 // command itself becomes an errs.Start with the shell's exit code; the chain of
@@ -59,7 +61,7 @@ func StartError(err error, command string) error {
 			continue
 		}
 		for _, c := range runcCauses {
-			if cause := clean(line[at:]); strings.HasSuffix(cause, c.text) {
+			if cause := clean(line[at:]); strings.HasSuffix(strings.ToLower(cause), strings.ToLower(c.text)) {
 				return &errs.Start{Code: c.code, Err: errors.New(cause)}
 			}
 		}

@@ -213,6 +213,11 @@ func (e *environment) setup(env *testscript.Env) error {
 	env.Setenv("NET", fmt.Sprintf("10.%d.%d", 100+net[0]%100, net[1]))
 	env.Setenv("NET6", fmt.Sprintf("fd00:%x%02x:%x%02x", net[0]|0x10, net[1], net[2]|0x10, net[3]))
 	env.Setenv("TARGET", e.target)
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
+	env.Setenv("ROOT", root) // of the project
 	env.Setenv("NERD", e.bin)
 	if err := os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 
@@ -55,8 +57,15 @@ func access(d container.DeviceMapping) string {
 // mapDevice lists the nodes of one --device. A folder stands for all in it.
 func mapDevice(d container.DeviceMapping, host Host) ([]specs.LinuxDevice, error) {
 	list, err := host.Devices(d.PathOnHost)
-	if err != nil || len(list) == 0 {
-		return nil, fmt.Errorf("error gathering device information while adding custom device %q: no such device: %w", d.PathOnHost, errdefs.ErrInvalidArgument)
+	if err == nil && len(list) == 0 {
+		err = errors.New("no device in this folder")
+	}
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err // Docker names the path once
+		}
+		return nil, fmt.Errorf("error gathering device information while adding custom device %q: %v: %w", d.PathOnHost, err, errdefs.ErrInvalidArgument) //nolint:errorlint // the kind is the caller's mistake
 	}
 	target := d.PathInContainer
 	if target == "" {
