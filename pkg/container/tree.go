@@ -96,7 +96,8 @@ func (s *Service) mounted(ctx context.Context, c *Container) (*rootfs.FS, error)
 			continue
 		}
 		opts.Binds = append(opts.Binds, rootfs.Bind{
-			Source: m.Source, Target: m.Destination, Recursive: recursive, ReadOnly: slices.Contains(m.Options, "ro"),
+			Source: m.Source, Target: m.Destination, Recursive: recursive,
+			ReadOnly: slices.Contains(m.Options, "ro") || slices.Contains(m.Options, "rro"),
 		})
 	}
 	return s.viewTree(mounts, opts)

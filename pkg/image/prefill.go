@@ -37,9 +37,9 @@ type newLayer struct {
 }
 
 // writeLayer has a layer made.
-func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *variant, kinds *documentTypes) (l *newLayer, err error) {
+func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *variant, kinds *documentTypes) (_ *newLayer, err error) {
 	lease, _ := leases.FromContext(ctx)
-	l = &newLayer{parent: base.Config.RootFS.DiffIDs, store: s.client.Content(), ref: lease + "-commit", snaps: s.client.Snapshots("")}
+	l := &newLayer{parent: base.Config.RootFS.DiffIDs, store: s.client.Content(), ref: lease + "-commit", snaps: s.client.Snapshots("")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close(ctx))

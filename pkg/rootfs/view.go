@@ -18,7 +18,7 @@ import (
 type Bind struct {
 	Source, Target string
 	ReadOnly       bool
-	Recursive      bool
+	Recursive      bool // what is mounted below the source too, and read-only if that is set
 }
 
 // ViewOptions says what is seen of a root file system.
@@ -72,7 +72,7 @@ func View(mounts []mount.Mount, opts ViewOptions) (*FS, error) {
 			}
 		}
 		if opts.ReadOnly {
-			if err := readOnly(root.Fd()); err != nil {
+			if err := readOnly(root.Fd(), false); err != nil {
 				return nil, fmt.Errorf("mounting the root file system read-only: %w", err)
 			}
 		}
@@ -200,16 +200,20 @@ func (b Bind) open() (fd int, err error) {
 		return -1, nil
 	}
 	if err == nil && b.ReadOnly {
-		if err = readOnly(fd); err != nil {
+		if err = readOnly(fd, b.Recursive); err != nil {
 			_ = unix.Close(fd)
 		}
 	}
 	return fd, err
 }
 
-func readOnly(fd int) error {
+func readOnly(fd int, recursive bool) error {
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-	return unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr)
+	flags := uint(unix.AT_EMPTY_PATH)
+	if recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	return unix.MountSetattr(fd, "", flags, &attr)
 }
 
 // bind puts a held mount at a path of the tree, which is resolved inside the root
