@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X $(CONFIG).Version=$(patsubst v%,%,$(VERSION)) -X $(CONFIG).R
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := build
-.PHONY: build engine criu deps fmt lint test test-unit test-e2e test-docker test-stress test-guest demo test-embed bench completions docs install uninstall clean help
+.PHONY: build engine criu deps fmt lint test test-unit test-e2e test-docker test-stress test-churn test-guest demo test-embed bench completions docs install uninstall clean help
 
 build: ## build bin/nerd, bin/nerd-monitor and bin/nerd-init (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor ./cmd/nerd-logger ./cmd/nerd-resolver
@@ -48,6 +48,9 @@ test-docker: ## the same scripts against Docker
 
 test-stress: build engine ## two minutes of 64 clients at once, some of them killed
 	NERD_TEST_STRESS="64 2m" NERD_TEST_TARGET=nerd go test -count=1 -v -run 'TestStress$$' ./test/e2e
+
+test-churn: build engine ## 2,000 changes of networks by 16 clients at once, some of them killed
+	NERD_TEST_CHURN="2000 16" NERD_TEST_TARGET=nerd go test -count=1 -v -timeout 60m -run 'TestNetworkChurn$$' ./test/e2e
 
 test-guest: build engine ## a part of them in a virtual machine: systemd, cgroup v2, AppArmor, a reboot
 	test/guest.sh

@@ -45,6 +45,7 @@ type Network struct {
 	Names      bool              `json:",omitempty"` // containers find each other by name, through nerd's resolver
 	Conflist   json.RawMessage   // the CNI configuration; empty for host and none
 	File       string            `json:"-"` // where the conflist is
+	Mark       string            `json:"-"` // of interfaces of the host that nerd makes for it
 }
 
 // Subnet is one range of addresses of a network.

@@ -119,6 +119,9 @@ func (s *Service) publishNetwork(ctx context.Context, n *Network, o CreateOption
 		return nil, err
 	}
 	defer releaseLock(l, &err)
+	if err := s.finishOwn(ctx, n.Name); err != nil {
+		return nil, err
+	}
 	existing, broken, err := s.all(ctx)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type fakeHost struct {
 	routes   []defaultRoute
 	tuned    []string
 	cleared  []string
+	marks    map[string]string
 }
 
 func (h *fakeHost) pin(path string) error {
@@ -87,6 +88,7 @@ func (h *fakeHost) portRules(_ context.Context, networks []*Network) ([]portRule
 }
 func (h *fakeHost) addresses(string) (map[string][]netip.Prefix, error) { return h.own, nil }
 func (h *fakeHost) hasLink(name string) (bool, error)                   { return h.have[name], nil }
+func (h *fakeHost) marked(string) (map[string]string, error)            { return h.marks, nil }
 func (h *fakeHost) makeParent(n *Network) error {
 	h.prepared = append(h.prepared, "parent "+n.parent())
 	return nil

@@ -117,10 +117,9 @@ func (s *Service) finishRemoval(ctx context.Context, n *Network, doomed string) 
 
 // finishRemovals completes what killed commands began.
 func (s *Service) finishRemovals(ctx context.Context, dryRun bool) (names []string, err error) {
-	dir := s.cfg.Layout.Networks()
-	left, err := namesIn(dir, conflistSuffix+removingSuffix)
-	if err != nil || len(left) == 0 {
-		return nil, err
+	left, err := namesIn(s.cfg.Layout.Networks(), conflistSuffix+removingSuffix)
+	if err != nil || len(left) == 0 || dryRun {
+		return left, err
 	}
 	l, err := s.networksLock(ctx)
 	if err != nil {
@@ -128,27 +127,31 @@ func (s *Service) finishRemovals(ctx context.Context, dryRun bool) (names []stri
 	}
 	defer releaseLock(l, &err)
 	for _, name := range left {
-		path := filepath.Join(dir, name+conflistSuffix+removingSuffix)
-		data, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // just finished by its own command
-		}
-		if err != nil {
+		if err := s.finishOwn(ctx, name); err != nil {
 			return names, err
 		}
 		names = append(names, name)
-		if dryRun {
-			continue
-		}
-		n, err := parseNetwork(name, data)
-		if err != nil {
-			return names, err
-		}
-		if err := s.finishRemoval(ctx, n, path); err != nil {
-			return names, err
-		}
 	}
 	return names, nil
+}
+
+// finishOwn completes the removal of one network, if one was begun. The caller
+// holds the networks' lock, so nobody else is at it.
+func (s *Service) finishOwn(ctx context.Context, name string) error {
+	path := s.conflistPath(name) + removingSuffix
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	n, err := parseNetwork(name, data)
+	if err != nil {
+		return removeIfThere(path) // it tells nothing
+	}
+	n.Mark = s.mark(n)
+	return s.finishRemoval(ctx, n, path)
 }
 
 // ruled are the networks whose rules a backend holds.

@@ -210,6 +210,7 @@ func (s *Service) fromFile(path string) (*Network, error) {
 	if err != nil {
 		return nil, errs.WithHint(fmt.Errorf("reading network %s from %s: %w", name, path, err), "mend or remove the file")
 	}
+	n.Mark = s.mark(n)
 	if n.File = path; n.foreign() && checkID(n.CNIName) == nil {
 		n.Name, n.ID = n.CNIName, hash("network", n.CNIName)
 	}

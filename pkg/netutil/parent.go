@@ -17,10 +17,6 @@ import (
 // PARENT.VLAN that is not there is made on PARENT with that VLAN's number, and
 // without any a device that leads nowhere connects the containers of the network.
 
-// parentAlias marks an interface that nerd made for a network, so that it is
-// removed with it and no other is.
-func parentAlias(n *Network) string { return "nerd network " + n.ID }
-
 func (kernel) hasLink(name string) (bool, error) {
 	_, err := netlink.LinkByName(name)
 	var missing netlink.LinkNotFoundError
@@ -48,7 +44,7 @@ func (k kernel) makeParent(n *Network) error {
 	if link, err = netlink.LinkByName(name); err != nil {
 		return err
 	}
-	if err := netlink.LinkSetAlias(link, parentAlias(n)); err != nil {
+	if err := netlink.LinkSetAlias(link, n.Mark); err != nil {
 		return err
 	}
 	return netlink.LinkSetUp(link)
@@ -80,7 +76,7 @@ func (kernel) removeParent(n *Network) error {
 	if errors.As(err, &missing) {
 		return nil
 	}
-	if err != nil || link.Attrs().Alias != parentAlias(n) {
+	if err != nil || link.Attrs().Alias != n.Mark || n.Mark == "" {
 		return err
 	}
 	return netlink.LinkDel(link)
@@ -91,4 +87,19 @@ func (s *Service) removeParent(_ context.Context, n *Network) error {
 		return nil
 	}
 	return s.host.removeParent(n)
+}
+
+// marked are the interfaces whose mark begins so, with the mark.
+func (kernel) marked(prefix string) (map[string]string, error) {
+	links, err := linkList()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, l := range links {
+		if a := l.Attrs(); strings.HasPrefix(a.Alias, prefix) {
+			out[a.Name] = a.Alias
+		}
+	}
+	return out, nil
 }

@@ -117,7 +117,9 @@ func makeBridge(n *Network) error {
 		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
-		link, err = netlink.LinkByName(n.Bridge)
+		if link, err = netlink.LinkByName(n.Bridge); err == nil && n.Mark != "" && !n.KeepBridge {
+			err = netlink.LinkSetAlias(link, n.Mark)
+		}
 	}
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ type remains struct {
 	leases     []lease
 	rules      []portRule
 	links      []string
+	bridges    []string
 	cached     []cachedResult
 }
 
@@ -71,6 +72,7 @@ func (s *Service) Repair(ctx context.Context, live func(id string) bool, dryRun 
 		}
 	}
 	r.remains(ctx, found)
+	r.networks(ctx, found)
 	r.files(ctx)
 	return r.findings, ctx.Err()
 }
@@ -88,6 +90,11 @@ func (s *Service) look(ctx context.Context) (*remains, error) {
 	}
 	if f.links, err = s.host.orphans(f.networks, filepath.Dir(s.cfg.Layout.Netns("x"))); err != nil {
 		return nil, err
+	}
+	if s.readable(ctx) == nil {
+		if f.bridges, err = s.strayBridges(f.networks); err != nil {
+			return nil, err
+		}
 	}
 	if f.rules, err = s.host.portRules(ctx, f.networks); err != nil {
 		return nil, err
@@ -133,6 +140,8 @@ type repair struct {
 	live     func(id string) bool
 	known    map[string]bool // has a record, healed together with it or alive
 	findings []Finding
+
+	onNetworks []string // those with containers that live
 }
 
 // heal reports a finding and, unless it is a dry run, does something about it.
@@ -154,6 +163,12 @@ func (r *repair) record(ctx context.Context, id string) error {
 	}
 	r.known[id] = true
 	if (rec != nil && rec.Owner.Alive()) || r.live(id) {
+		if rec != nil {
+			r.unfinished(ctx, rec)
+			for _, j := range rec.Joined {
+				r.onNetworks = append(r.onNetworks, j.Network.Name)
+			}
+		}
 		return nil
 	}
 	r.heal(FoundRecord, id, "released everything it held", func() error { return r.s.Detach(ctx, id) })

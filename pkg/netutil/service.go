@@ -91,6 +91,7 @@ type host interface {
 	taken(own string) ([]netip.Prefix, error)                                  // every range the host routes or is in
 	addresses(except string) (map[string][]netip.Prefix, error)                // of the host's interfaces, by name
 	hasLink(name string) (bool, error)
+	marked(prefix string) (map[string]string, error)                            // interfaces that nerd made for networks
 	makeParent(n *Network) error                                                // what a macvlan or ipvlan is made on
 	removeParent(n *Network) error                                              // if makeParent made it
 	clear(ctx context.Context, gone *Network, all []*Network, rs ruleSet) error // take a network's rules away

@@ -42,6 +42,15 @@ func Ensure(cfg Config) error {
 	return errors.Join(err, lock.Close()) // the resolver has it
 }
 
+// Running tells whether the resolver of a network runs.
+func Running(cfg Config) (bool, error) {
+	lock, err := tryLock(cfg.Lock)
+	if lock == nil {
+		return err == nil, err
+	}
+	return false, lock.Close()
+}
+
 // tryLock is nil if somebody has the lock.
 func tryLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
