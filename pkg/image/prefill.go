@@ -27,7 +27,6 @@ type newLayer struct {
 	diffID digest.Digest
 
 	parent []digest.Digest
-	store  content.Store
 	ref    string
 	w      content.Writer
 	snaps  snapshots.Snapshotter
@@ -39,7 +38,7 @@ type newLayer struct {
 // writeLayer has a layer made.
 func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *variant, kinds *documentTypes) (_ *newLayer, err error) {
 	lease, _ := leases.FromContext(ctx)
-	l := &newLayer{parent: base.Config.RootFS.DiffIDs, store: s.client.Content(), ref: lease + "-commit", snaps: s.client.Snapshots("")}
+	l := &newLayer{parent: base.Config.RootFS.DiffIDs, ref: lease + "-commit", snaps: s.client.Snapshots("")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close(ctx))
@@ -48,7 +47,7 @@ func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *vari
 	if err := l.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if l.w, err = content.OpenWriter(ctx, l.store, content.WithRef(l.ref)); err != nil {
+	if l.w, err = content.OpenWriter(ctx, s.client.Content(), content.WithRef(l.ref)); err != nil {
 		return nil, err
 	}
 	c, mediaType, err := compress(l.w, opts.Compression, kinds)
@@ -129,10 +128,7 @@ func (l *newLayer) close(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	if l.w != nil {
-		errs = append(errs, l.w.Close())
-		if !l.kept {
-			errs = append(errs, ignoreNotFound(l.store.Abort(ctx, l.ref)))
-		}
+		errs = append(errs, l.w.Close()) // what was not kept goes with the lease
 	}
 	if l.key != "" && (!l.kept || !l.Filled) {
 		errs = append(errs, ignoreNotFound(l.snaps.Remove(ctx, l.key)))
