@@ -43,7 +43,7 @@ func (s *Service) Exec(ctx context.Context, ref string, opts ExecOptions) (Outco
 	defer s.leaveNoFolder(c)
 	switch {
 	case !c.Running():
-		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
+		return Outcome{}, notRunning(c)
 	case c.Status.State == container.StatePaused:
 		return Outcome{}, errorf(errdefs.ErrFailedPrecondition, "container %s is paused, unpause the container before exec", c.Name)
 	}

@@ -110,7 +110,7 @@ func (s *Service) leaveNoFolder(c *Container) {
 func checkFreeze(c *Container, from, to container.ContainerState) error {
 	switch {
 	case !c.Running():
-		return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
+		return notRunning(c)
 	case c.Status.State == to && to == container.StatePaused:
 		return errorf(errdefs.ErrFailedPrecondition, "container %s is already paused", c.ID)
 	case c.Status.State != from:

@@ -203,7 +203,7 @@ func (s *Service) checkOnce(ctx context.Context, c *Container, check health.Chec
 func checkable(c *Container) error {
 	switch {
 	case !c.Running():
-		return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.Name)
+		return notRunning(c)
 	case c.Status.State == container.StatePaused:
 		return errorf(errdefs.ErrFailedPrecondition, "container %s is paused, unpause the container before a health check", c.Name)
 	}

@@ -38,12 +38,12 @@ func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) 
 	if err != nil {
 		return false, err
 	}
+	if !opts.Force && (c.Running() || c.Status.State == container.StateRestarting) {
+		return false, errorf(errdefs.ErrFailedPrecondition,
+			"cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, c.Status.State)
+	}
 	e := &ending{}
 	if c.Running() {
-		if !opts.Force {
-			return false, errorf(errdefs.ErrFailedPrecondition,
-				"cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, c.Status.State)
-		}
 		if err := s.markStopped(ctx, id); err != nil {
 			return false, ignoreNotFound(err)
 		}

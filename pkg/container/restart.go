@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 )
@@ -134,4 +135,12 @@ func restoreWanted(c *Container) bool {
 		return c.Status.State == container.StateRestarting
 	}
 	return false
+}
+
+// notRunning is Docker's refusal of a verb that needs a running container.
+func notRunning(c *Container) error {
+	if c.Status.State == container.StateRestarting {
+		return errorf(errdefs.ErrFailedPrecondition, "Container %s is restarting, wait until the container is running", c.ID)
+	}
+	return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
 }

@@ -20,11 +20,8 @@ func (s *Service) Top(ctx context.Context, ref string, args []string) (container
 	if err != nil {
 		return out, err
 	}
-	if c.Status.State == container.StateRestarting {
-		return out, errorf(errdefs.ErrFailedPrecondition, "Container %s is restarting, wait until the container is running", c.ID)
-	}
 	if !c.Running() {
-		return out, errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
+		return out, notRunning(c)
 	}
 	group, err := cgroup.Of(c.Status.Process.PID, c.ID)
 	if err != nil {
