@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
 
@@ -79,17 +81,20 @@ func readFrames(ctx context.Context, feed io.Reader, to chan<- frame) error {
 	}
 }
 
-// endOf is nil for the ways in which a feed ends.
+// endOf is nil for the ways in which a feed ends: the monitor has closed it, or has
+// been killed.
 func endOf(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // io.ReadFull returns them as they are
-		return nil
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, unix.EPIPE, unix.ECONNRESET} {
+		if errors.Is(err, end) {
+			return nil
+		}
 	}
 	return err
 }
 
 func acknowledge(w io.Writer, done [2]uint64) error {
 	_, err := w.Write(wire.Append64(wire.Append64(nil, done[0]), done[1]))
-	return err
+	return endOf(err)
 }
 
 // delivery hands messages to a sender and tries again as its policy says.
