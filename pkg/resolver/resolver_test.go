@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 )
 
 // records is a folder of network records, written as pkg/netutil writes them.
@@ -113,6 +114,9 @@ func TestNames(t *testing.T) {
 		{"10.1.0.3", "aaaaaaaaaaaa.", dnsmessage.TypeA, "10.1.0.2"},
 		{"10.1.0.3", "web.", dnsmessage.TypeAAAA, "fd00::10:1:0:2"},
 		{"10.1.0.3", "web.", dnsmessage.TypeMX, ""},
+		{"10.1.0.3", "localhost.", dnsmessage.TypeA, "127.0.0.1"},
+		{"10.1.0.3", "x.LOCALHOST.", dnsmessage.TypeAAAA, "::1"},
+		{"10.1.0.3", "localhost.", dnsmessage.TypeTXT, ""},
 		{"10.1.0.3", "svc.", dnsmessage.TypeA, "10.1.0.2 10.1.0.3"},
 		{"10.1.0.3", "store.", dnsmessage.TypeA, "forward"}, // web's link alone
 		{"10.1.0.2", "store.", dnsmessage.TypeA, "10.1.0.3"},
@@ -194,6 +198,61 @@ func TestDamagedRecords(t *testing.T) {
 	s := open(t, r, "n")
 	if _, got, _ := ask(t, s, "10.1.0.2", "web.", dnsmessage.TypeA); !slices.Equal(got, []string{"10.1.0.2"}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// Both families, also on addresses that the host does not have yet.
+func TestListen(t *testing.T) {
+	for _, text := range []string{"127.0.0.1:0", "[::1]:0", "198.51.100.7:0", "[2001:db8::7]:0"} {
+		for _, kind := range []int{unix.SOCK_DGRAM, unix.SOCK_STREAM} {
+			f, err := listen(netip.MustParseAddrPort(text), kind)
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+				continue
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestArgs(t *testing.T) {
+	want := Config{Network: "n", Records: "/r", Lock: "/l", Addrs: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")}}
+	got, role, parent, err := parseArgs(want.args(roleKeep, 7))
+	want.Program = got.Program
+	if err != nil || role != roleKeep || parent != 7 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%+v %s %d %v", got, role, parent, err)
+	}
+	for _, bad := range [][]string{nil, {"serve"}, {"serve", "n", "/r", "/l", "x", "10.1.0.1"}, {"serve", "n", "/r", "/l", "1", "x"}} {
+		if _, _, _, err := parseArgs(bad); err == nil {
+			t.Errorf("%v is understood", bad)
+		}
+	}
+}
+
+// One resolver for a network, whoever asks for it.
+func TestEnsureOnce(t *testing.T) {
+	lock := filepath.Join(t.TempDir(), "deep", "n.lock")
+	f, err := tryLock(lock)
+	if err != nil || f == nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Program: "/nonexistent", Lock: lock}
+	if running, err := Running(cfg); !running || err != nil {
+		t.Errorf("held: %v, %v", running, err)
+	}
+	if err := Ensure(cfg); err != nil {
+		t.Errorf("a second one is started: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if running, err := Running(cfg); running || err != nil {
+		t.Errorf("free: %v, %v", running, err)
+	}
+	if err := Ensure(cfg); err == nil {
+		t.Error("a program that is not there was started")
 	}
 }
 

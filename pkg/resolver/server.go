@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,9 @@ func (s *server) known(q query, asker *container, name string) []byte {
 		}
 		return nil
 	}
+	if addrs, found := localhost(name, q.question.Type); found {
+		return q.answer(dnsmessage.RCodeSuccess, addrs)
+	}
 	addrs, found := s.view.lookup(asker, name, q.question.Type == dnsmessage.TypeAAAA)
 	switch {
 	case !found:
@@ -93,6 +97,21 @@ func (s *server) known(q query, asker *container, name string) []byte {
 		return q.answer(dnsmessage.RCodeSuccess, shuffled(addrs))
 	}
 	return q.fail(dnsmessage.RCodeSuccess) // the name is there, with nothing of this kind
+}
+
+// localhost is answered here, as RFC 6761 has it.
+func localhost(name string, kind dnsmessage.Type) (addrs []any, found bool) {
+	name = strings.ToLower(name)
+	if name != "localhost." && !strings.HasSuffix(name, ".localhost.") {
+		return nil, false
+	}
+	switch kind {
+	case dnsmessage.TypeA:
+		return []any{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, true
+	case dnsmessage.TypeAAAA:
+		return []any{netip.IPv6Loopback()}, true
+	}
+	return nil, true
 }
 
 func (s *server) isOwn(a netip.Addr) bool {

@@ -121,11 +121,11 @@ func listen(addr netip.AddrPort, kind int) (*os.File, error) {
 }
 
 func bind(fd int, addr netip.AddrPort, kind int) error {
-	var sa unix.Sockaddr = &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
-	level, free := unix.IPPROTO_IP, unix.IP_FREEBIND
-	if addr.Addr().Is6() {
-		sa = &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
-		level, free = unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
+	var sa unix.Sockaddr = &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
+	level, free := unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
+	if addr.Addr().Is4() {
+		sa = &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
+		level, free = unix.IPPROTO_IP, unix.IP_FREEBIND
 	}
 	if err := unix.SetsockoptInt(fd, level, free, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
