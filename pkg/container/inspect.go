@@ -54,7 +54,7 @@ func (s *Service) InUse(ctx context.Context, imageID string) (running, stopped [
 			return nil, nil, err
 		}
 		switch {
-		case c.ImageID != imageID:
+		case c.ImageID != imageID && !c.mountsImage(imageID):
 		case c.Running():
 			running = append(running, c.ID)
 		default:

@@ -103,6 +103,7 @@ func (s *Service) planMount(ctx context.Context, p *plan, m *mountpoint.Mount) e
 		}
 		out.Source = p.staged(s, m)
 		m.Snapshot = filepath.Base(filepath.Dir(out.Source)) + "-image-" + filepath.Base(out.Source)
+		m.Image = img.ID()
 		p.images = append(p.images, imageMount{img, m.Snapshot})
 		point.Name, point.Source = m.Source, out.Source
 	case mount.TypeTmpfs:

@@ -6,6 +6,16 @@ import (
 	"github.com/moby/moby/api/types/mount"
 )
 
+// mountsImage tells whether a container has an image among its mounts.
+func (c *Container) mountsImage(id string) bool {
+	for i := range c.Mounted {
+		if c.Mounted[i].Image == id {
+			return true
+		}
+	}
+	return false
+}
+
 // VolumeUsers lists the containers that have each volume among their mounts,
 // whether they run or not, by the volume's name.
 func (s *Service) VolumeUsers(ctx context.Context) (map[string][]string, error) {

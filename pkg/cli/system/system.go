@@ -18,7 +18,7 @@ func Shortcuts(f *factory.Factory) []*cobra.Command {
 // NewCmdSystem makes the group.
 func NewCmdSystem(f *factory.Factory) *cobra.Command {
 	cmd := group("system COMMAND", "Manage nerd")
-	cmd.AddCommand(NewCmdEvents(f, nil), NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
+	cmd.AddCommand(NewCmdDF(f, nil), NewCmdPrune(f, nil), NewCmdEvents(f, nil), NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
 	return cmd
 }
 

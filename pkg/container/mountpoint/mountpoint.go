@@ -38,6 +38,7 @@ type Mount struct {
 	Options, Labels                             map[string]string `json:",omitempty"` // of a volume that has to be made
 	// Stage numbers a source that is laid out anew for each start, from 1.
 	Stage    int    `json:",omitempty"`
+	Image    string `json:",omitempty"` // id of a mounted image
 	Snapshot string `json:",omitempty"` // of an image
 }
 
