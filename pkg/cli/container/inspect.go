@@ -52,7 +52,7 @@ func runInspect(ctx context.Context, o *InspectOptions) error {
 	for _, name := range o.Names {
 		c, err := s.Inspect(ctx, name, o.Inspect)
 		if err == nil {
-			err = out.Add(c)
+			err = out.Add(format.Inspect(c))
 		}
 		if err != nil {
 			failed = append(failed, err)

@@ -90,7 +90,8 @@ func finders(f *factory.Factory) []Finder {
 	}
 	return []Finder{
 		{"container", true, find(func(ctx context.Context, c *nerd.Client, name string, size bool) (any, error) {
-			return c.Containers.Inspect(ctx, name, container.InspectOptions{Size: size})
+			found, err := c.Containers.Inspect(ctx, name, container.InspectOptions{Size: size})
+			return format.Inspect(found), err
 		})},
 		{"image", false, find(func(ctx context.Context, c *nerd.Client, name string, _ bool) (any, error) {
 			return c.Images.Inspect(ctx, name, nil)
