@@ -217,7 +217,8 @@ func (s *sink) next(j *journal, final [2]bool) bool {
 				n, _ = cutLine(b, false)
 			}
 		}
-		if n == 0 && !(last && len(b) == 0 && end > 0 && !s.ended[i]) {
+		justEnded := last && len(b) == 0 && end > 0 && !s.ended[i]
+		if n == 0 && !justEnded {
 			continue
 		}
 		f := wire.FeedFrame{Stream: byte(i), Length: n, Offset: s.sent[i], Time: now(clockRealtime)}

@@ -16,7 +16,7 @@ import (
 // raw is an extension as the CRI plugin stores it.
 type raw struct{ value string }
 
-func (r raw) GetTypeUrl() string { return "github.com/containerd/cri/pkg/store/container/Metadata" } //nolint:revive // the interface's name
+func (r raw) GetTypeUrl() string { return "github.com/containerd/cri/pkg/store/container/Metadata" }
 func (r raw) GetValue() []byte   { return []byte(r.value) }
 
 func TestPodLogs(t *testing.T) {

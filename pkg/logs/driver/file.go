@@ -33,12 +33,12 @@ const (
 // or the option cache-disabled. Sizes are decimal, 1k being 1000 bytes, as in
 // Docker.
 func FileOf(name string, opts map[string]string) (*File, error) {
-	switch {
-	case name == None:
+	switch name {
+	case None:
 		return nil, nil
-	case name == JSONFile:
+	case JSONFile:
 		return jsonFile(opts)
-	case name == Local:
+	case Local:
 		return localFile(opts)
 	}
 	if off, err := strconv.ParseBool(opts[cacheDisabled]); err == nil && off {

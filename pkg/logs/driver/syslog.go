@@ -53,7 +53,7 @@ func SyslogOf(opts map[string]string) (*SyslogConfig, error) {
 	switch c.Format {
 	case "", "rfc3164", "rfc5424", "rfc5424micro":
 	default:
-		return nil, errors.New("Invalid syslog format") //nolint:revive,staticcheck // Docker's text
+		return nil, errors.New("Invalid syslog format") //nolint:staticcheck // Docker's text
 	}
 	return c, nil
 }

@@ -171,8 +171,10 @@ func (f *fluentd) appendRecord(b []byte, m *Message) []byte {
 	b = msgp.AppendStringFromBytes(msgp.AppendString(b, "log"), m.Line)
 	if p := m.Piece; p != nil {
 		for _, kv := range [][2]string{
-			{"partial_message", "true"}, {"partial_id", p.ID},
-			{"partial_ordinal", strconv.Itoa(p.Ordinal)}, {"partial_last", strconv.FormatBool(p.Last)},
+			{"partial_message", "true"},
+			{"partial_id", p.ID},
+			{"partial_ordinal", strconv.Itoa(p.Ordinal)},
+			{"partial_last", strconv.FormatBool(p.Last)},
 		} {
 			b = msgp.AppendString(msgp.AppendString(b, kv[0]), kv[1])
 		}

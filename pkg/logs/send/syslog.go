@@ -84,7 +84,7 @@ func (s *syslog) connectLocal(ctx context.Context) (net.Conn, error) {
 			}
 		}
 	}
-	return nil, errors.New("Unix syslog delivery error") //nolint:revive,staticcheck // Docker's text
+	return nil, errors.New("Unix syslog delivery error") //nolint:staticcheck // Docker's text
 }
 
 func tlsConfig(c *driver.SyslogConfig) (*tls.Config, error) {
