@@ -93,9 +93,10 @@ func run(c config, args []string) {
 	m.openAll(recovered)
 	m.listen()
 	if c.mode == "run" || !m.adoptKeeper() {
-		leaveCgroups() // first, so that the keeper is not left in them
+		leaveCgroups() // first, so that neither the keeper nor a sink is left in them
 		m.startKeeper()
 	}
+	m.openSinks()
 	if c.mode == "run" {
 		m.addClient(wire.FirstClientFD)
 		if len(m.clients) > 0 {
@@ -208,7 +209,6 @@ func (m *monitor) openAll(recovered bool) {
 		m.log = newLogFile(&m.c)
 		m.log.recover(m.j)
 	}
-	m.openSinks()
 }
 
 func (m *monitor) openFIFO(name string, mode int) int {
