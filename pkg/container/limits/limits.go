@@ -68,8 +68,8 @@ func Adapt(r *container.Resources) {
 	if r.MemorySwappiness != nil && *r.MemorySwappiness == -1 {
 		r.MemorySwappiness = nil
 	}
-	if r.PidsLimit != nil && *r.PidsLimit <= 0 {
-		r.PidsLimit = nil
+	if r.PidsLimit != nil && *r.PidsLimit < 0 {
+		r.PidsLimit = new(int64) // no limit, not even the one that systemd sets by itself
 	}
 	if r.OomKillDisable == nil {
 		r.OomKillDisable = new(bool)

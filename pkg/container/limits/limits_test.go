@@ -107,7 +107,7 @@ func TestSwapWithoutLimit(t *testing.T) {
 func TestAdapt(t *testing.T) {
 	r := container.Resources{Memory: minMemory, MemorySwappiness: ptr(int64(-1)), PidsLimit: ptr(int64(-1))}
 	Adapt(&r)
-	want := container.Resources{Memory: minMemory, MemorySwap: 2 * minMemory, OomKillDisable: ptr(false)}
+	want := container.Resources{Memory: minMemory, MemorySwap: 2 * minMemory, OomKillDisable: ptr(false), PidsLimit: ptr(int64(0))}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("%+v", r)
 	}
