@@ -27,6 +27,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/netutil"
 	"github.com/nerd-cli/nerd/pkg/state"
+	"github.com/nerd-cli/nerd/pkg/volume"
 )
 
 // world is a Service on a real containerd store in this process, with tasks,
@@ -50,6 +51,7 @@ func newWorld(t *testing.T) (*world, context.Context) {
 		Layout: layout, Backend: &backend{store.Client, metadata.NewContainerStore(store.DB), w.tasks}, Images: fakeImages{}, Networks: w.net,
 		Host:    func() (spec.Host, error) { return spec.Host{CgroupV2: true}, nil },
 		Monitor: "/nonexistent/nerd-monitor",
+		Volumes: volume.New(volume.Config{Layout: layout, Users: func(ctx context.Context) (map[string][]string, error) { return w.VolumeUsers(ctx) }}),
 	})
 	// The user of the image is known, so that no root file system is mounted.
 	key := sha256.Sum256([]byte(strings.Join([]string{"", "", ""}, "\x00")))
