@@ -7,7 +7,7 @@ func networkEntries() []Entry {
 		{Commands: create, Flag: "ingress", Kind: Refused, Why: "It is a swarm's routing mesh.", Instead: "publish ports with run --publish"},
 		{Commands: create, Flag: "config-only", Kind: Refused, Why: "It is a template for the nodes of a swarm.", Instead: "give the options to each network"},
 		{Commands: create, Flag: "config-from", Kind: Refused, Why: "It is a template for the nodes of a swarm.", Instead: "give the options to each network"},
-		{Commands: create, Flag: "scope", Value: "other than `local`", Kind: Refused, Why: "nerd works on one machine."},
+		{Commands: create, Flag: "scope", Value: "other than `local`", Kind: Refused, Why: "nerd works on one machine.", Instead: "leave it out"},
 		{Commands: create, Flag: "driver", Value: "`overlay`", Kind: Refused, Why: "It connects the nodes of a swarm.", Instead: "use bridge, macvlan or ipvlan"},
 		{Commands: create, Flag: "driver", Value: "`ptp`, `host-device`", Kind: Extra, Why: "CNI's point-to-point links, and an interface of the host handed over."},
 		{
