@@ -41,7 +41,7 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (d
 	if err != nil {
 		return "", err
 	}
-	if c.ImageID == "" {
+	if c.Foreign {
 		return "", errorf(errdefs.ErrFailedPrecondition, "container %s was not made by nerd, so its image is not known: use the tool that made it", c.Name)
 	}
 	platform, err := containerPlatform(c)
