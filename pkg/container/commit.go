@@ -44,12 +44,8 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (d
 	if c.Foreign {
 		return "", errorf(errdefs.ErrFailedPrecondition, "container %s was not made by nerd, so its image is not known: use the tool that made it", c.Name)
 	}
-	platform, err := containerPlatform(c)
-	if err != nil {
-		return "", err
-	}
 	id, err := s.cfg.Images.Commit(ctx, image.CommitOptions{
-		Image: digest.Digest(c.ImageID), Platform: platform, Name: opts.Name, Config: imageConfig(c.Config), Changes: opts.Changes,
+		Image: digest.Digest(c.ImageID), Platform: containerPlatform(c), Name: opts.Name, Config: imageConfig(c.Config), Changes: opts.Changes,
 		Author: opts.Author, Message: opts.Message, Command: strings.Join(c.Config.Cmd, " "),
 		Compression: opts.Compression, Format: opts.Format,
 		Layer: func(w io.Writer, upper string) (image.Written, error) {
@@ -63,12 +59,14 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (d
 	return id, nil
 }
 
-func containerPlatform(c *Container) (*ocispec.Platform, error) {
-	if c.Platform == "" {
-		return nil, nil
-	}
+// containerPlatform is what a container's image was made for; nil where that is not
+// known.
+func containerPlatform(c *Container) *ocispec.Platform {
 	p, err := platforms.Parse(c.Platform)
-	return &p, err
+	if err != nil {
+		return nil
+	}
+	return &p
 }
 
 // imageConfig is the part of a container's configuration that images have.
