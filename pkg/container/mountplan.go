@@ -50,7 +50,16 @@ func (s *Service) planMounts(ctx context.Context, p *plan) error {
 			return err
 		}
 	}
+	if p.host.SELinux && slices.ContainsFunc(p.HostConfig.Binds, relabels) {
+		p.warnings = append(p.warnings, "the options z and Z of a volume have no effect: nerd sets no SELinux labels")
+	}
 	return nil
+}
+
+// relabels tells whether an entry of HostConfig.Binds asks for SELinux labels.
+func relabels(bind string) bool {
+	fields := strings.Split(bind, ":")
+	return slices.ContainsFunc(strings.Split(fields[len(fields)-1], ","), func(o string) bool { return o == "z" || o == "Z" })
 }
 
 // takeOver collects the mounts of the containers that --volumes-from names.

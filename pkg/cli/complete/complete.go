@@ -153,6 +153,21 @@ func Volumes(f *factory.Factory) Func {
 	}
 }
 
+// VolumesAndFiles offers the names of volumes, up to the colon that follows in
+// -v, and the shell's own files.
+func VolumesAndFiles(f *factory.Factory) Func {
+	return func(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if strings.HasPrefix(word, "/") || strings.HasPrefix(word, ".") {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		names, _ := Volumes(f)(cmd, nil, word)
+		for i := range names {
+			names[i] += ":"
+		}
+		return names, cobra.ShellCompDirectiveNoSpace
+	}
+}
+
 // First limits a completion to the first n arguments.
 func First(n int, complete Func) Func {
 	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {

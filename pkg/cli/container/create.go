@@ -35,6 +35,7 @@ type CreateOptions struct {
 	Pull   string // missing, always, never
 	Quiet  bool   // no progress of a pull
 
+	factory   *factory.Factory
 	flags     flagx.ContainerFlags
 	pullImage PullFunc
 	hasImage  func(ctx context.Context, ref string) (bool, error)
@@ -42,7 +43,7 @@ type CreateOptions struct {
 
 func newCreateOptions(f *factory.Factory) CreateOptions {
 	return CreateOptions{
-		Base: newBase(f),
+		Base: newBase(f), factory: f,
 		pullImage: func(ctx context.Context, ref, platform string, quiet bool) error {
 			return image.PullWithProgress(ctx, f, ref, platform, quiet)
 		},
@@ -68,6 +69,10 @@ func (o *CreateOptions) register(cmd *cobra.Command) {
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Do not show the progress of a pull")
 	_ = cmd.RegisterFlagCompletionFunc("pull", complete.Words(pullAlways, pullMissing, pullNever))
 	_ = cmd.RegisterFlagCompletionFunc("network", complete.Words("bridge", "host", "none"))
+	_ = cmd.RegisterFlagCompletionFunc("volumes-from", complete.Containers(o.factory, nil))
+	_ = cmd.RegisterFlagCompletionFunc("volume", complete.VolumesAndFiles(o.factory))
+	_ = cmd.RegisterFlagCompletionFunc("volume-driver", complete.Words("local"))
+	_ = cmd.RegisterFlagCompletionFunc("mount", complete.Words("type=bind,", "type=volume,", "type=tmpfs,", "type=image,"))
 	_ = cmd.RegisterFlagCompletionFunc("restart", complete.Words("no", "on-failure", "always", "unless-stopped"))
 	_ = cmd.RegisterFlagCompletionFunc("log-driver", complete.Words("fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"))
 }
