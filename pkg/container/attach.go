@@ -38,14 +38,31 @@ func detachable(in io.Reader, keys string, tty bool) (io.Reader, error) {
 	if in == nil || !tty {
 		return in, nil
 	}
-	if keys == "" {
-		keys = defaultDetachKeys
-	}
-	seq, err := monitor.ParseDetachKeys(keys)
+	seq, err := detachKeys(keys)
 	if err != nil {
-		return nil, errorf(errdefs.ErrInvalidArgument, "invalid detach keys %q: %v", keys, err)
+		return nil, err
 	}
 	return monitor.NewDetachReader(in, seq), nil
+}
+
+func detachKeys(text string) ([]byte, error) {
+	if text == "" {
+		text = defaultDetachKeys
+	}
+	seq, err := monitor.ParseDetachKeys(text)
+	if err != nil {
+		return nil, errorf(errdefs.ErrInvalidArgument, "invalid detach keys %q: %v", text, err)
+	}
+	return seq, nil
+}
+
+// check finds what is wrong with streams before anything is started for them.
+func (st *Streams) check() error {
+	if st == nil {
+		return nil
+	}
+	_, err := detachKeys(st.DetachKeys)
+	return err
 }
 
 // prepare connects the caller's streams. It returns when the monitor has taken
@@ -147,6 +164,9 @@ func (r *running) exitCode(ctx context.Context) (int, error) {
 
 // Attach connects the caller's streams to a running container.
 func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) (Outcome, error) {
+	if err := opts.check(); err != nil {
+		return Outcome{}, err
+	}
 	c, err := s.own(ctx, ref, "attach to")
 	if err != nil {
 		return Outcome{}, err

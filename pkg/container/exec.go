@@ -36,6 +36,9 @@ const exitCannotExecute = 126
 // Exec runs a command in a running container and returns its exit code. Detached,
 // it returns as soon as the command runs.
 func (s *Service) Exec(ctx context.Context, ref string, opts ExecOptions) (Outcome, error) {
+	if err := opts.check(); err != nil {
+		return Outcome{}, err
+	}
 	c, err := s.find(ctx, ref)
 	if err != nil {
 		return Outcome{}, err

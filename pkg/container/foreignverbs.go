@@ -109,11 +109,11 @@ func (s *Service) leaveNoFolder(c *Container) {
 // checkFreeze says in Docker's words why a container cannot be paused or go on.
 func checkFreeze(c *Container, from, to container.ContainerState) error {
 	switch {
-	case !c.Running():
+	case !c.Running() && to == container.StatePaused:
 		return notRunning(c)
 	case c.Status.State == to && to == container.StatePaused:
-		return errorf(errdefs.ErrFailedPrecondition, "container %s is already paused", c.ID)
-	case c.Status.State != from:
+		return errorf(errdefs.ErrFailedPrecondition, "Container %s is already paused", c.ID)
+	case !c.Running(), c.Status.State != from:
 		return errorf(errdefs.ErrFailedPrecondition, "Container %s is not paused", c.ID)
 	}
 	return nil

@@ -125,8 +125,11 @@ func (s *Service) removeSnapshot(ctx context.Context, c *Container) error {
 // is given up, so no moment without either exists.
 func (s *Service) Rename(ctx context.Context, ref, name string) error {
 	name = strings.TrimPrefix(name, "/")
+	if ref == "" || name == "" {
+		return errorf(errdefs.ErrInvalidArgument, "Neither old nor new names may be empty")
+	}
 	if err := checkName(name); err != nil {
-		return err
+		return noNewName(err)
 	}
 	found, err := s.own(ctx, ref, "rename")
 	if err != nil {
@@ -137,7 +140,7 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 			return errorf(errdefs.ErrInvalidArgument, "Renaming a container with the same name as its current name")
 		}
 		if err := s.reserveName(ctx, name, c.ID); err != nil {
-			return err
+			return noNewName(err)
 		}
 		old := c.Name
 		c.Name = name
@@ -147,4 +150,9 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 		s.emit(ctx, c, events.ActionRename, "oldName", "/"+old)
 		return errors.Join(s.cfg.Networks.Rename(ctx, c.ID, name), s.releaseName(ctx, old, c.ID))
 	})
+}
+
+// noNewName puts Docker's words before the reason why a name cannot be had.
+func noNewName(err error) error {
+	return &messageError{msg: "Error when allocating new name: " + err.Error(), kind: err}
 }

@@ -27,6 +27,9 @@ const exitUnknown = 128
 // Run creates and starts a container as one pipeline: its network is wired while
 // the root file system is made and the runtime prepares the process.
 func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOptions) (id string, out Outcome, err error) {
+	if err := start.Attach.check(); err != nil {
+		return "", Outcome{}, err
+	}
 	p, err := s.plan(ctx, opts)
 	if err != nil {
 		return "", Outcome{}, err
@@ -79,6 +82,9 @@ func (s *Service) Run(ctx context.Context, opts CreateOptions, start StartOption
 // Start starts a container that was created before. Starting a running one is
 // no error, as in Docker.
 func (s *Service) Start(ctx context.Context, ref string, start StartOptions) (Outcome, error) {
+	if err := start.Attach.check(); err != nil {
+		return Outcome{}, err
+	}
 	c, err := s.own(ctx, ref, "start")
 	if err != nil {
 		return Outcome{}, err

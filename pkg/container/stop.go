@@ -22,13 +22,16 @@ const (
 	killTimeout        = 10 * time.Second
 )
 
+// lastSignal is the highest number of a signal that Linux has.
+const lastSignal = 64
+
 // stopSignal reads a signal's name or number; empty is SIGTERM.
 func stopSignal(text string) (syscall.Signal, error) {
 	if text == "" {
 		return syscall.SIGTERM, nil
 	}
 	sig, err := signal.ParseSignal(text)
-	if err != nil {
+	if err != nil || sig > lastSignal {
 		return 0, errorf(errdefs.ErrInvalidArgument, "invalid signal: %s", text)
 	}
 	return sig, nil
@@ -178,6 +181,19 @@ func (s *Service) signal(ctx context.Context, c *Container, sig syscall.Signal) 
 
 // Kill sends a signal to a running container. SIGKILL is waited for, as dockerd does.
 func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
+	err := s.killWith(ctx, ref, sigName)
+	if errdefs.IsInvalidArgument(err) || errdefs.IsNotFound(err) || errdefs.IsFailedPrecondition(err) { // not a failure of containerd's
+		return cannot("kill", ref, err)
+	}
+	return err
+}
+
+// cannot says in Docker's words which verb was refused for which container.
+func cannot(verb, ref string, err error) error {
+	return &messageError{msg: fmt.Sprintf("cannot %s container: %s: %v", verb, strings.TrimPrefix(ref, "/"), err), kind: err}
+}
+
+func (s *Service) killWith(ctx context.Context, ref, sigName string) error {
 	if sigName == "" {
 		sigName = "SIGKILL"
 	}
@@ -193,7 +209,7 @@ func (s *Service) Kill(ctx context.Context, ref, sigName string) error {
 		return s.stop(ctx, c, StopOptions{}, false)
 	}
 	if !c.Running() {
-		return errorf(errdefs.ErrFailedPrecondition, "cannot kill container: %s: container %s is not running", strings.TrimPrefix(ref, "/"), c.ID)
+		return errorf(errdefs.ErrFailedPrecondition, "container %s is not running", c.ID)
 	}
 	if c.Foreign {
 		return s.killForeign(ctx, c, sig)
