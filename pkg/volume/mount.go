@@ -61,14 +61,13 @@ func (s *Service) Unmount(ctx context.Context, name, container string) error {
 	if _, err := os.Stat(s.refs(name)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	_, err := s.dropMount(ctx, name, container)
-	return err
+	return s.dropMount(ctx, name, container)
 }
 
 // dropMount takes a container's note away, and unmounts the volume if it was the
 // last one's.
-func (s *Service) dropMount(ctx context.Context, name, container string) (last bool, err error) {
-	err = s.withMountLock(ctx, name, func() error {
+func (s *Service) dropMount(ctx context.Context, name, container string) error {
+	err := s.withMountLock(ctx, name, func() error {
 		if len(s.liveRefs(ctx, name, container)) > 0 {
 			err := os.Remove(filepath.Join(s.refs(name), container))
 			if errors.Is(err, fs.ErrNotExist) || container == "" {
@@ -76,16 +75,15 @@ func (s *Service) dropMount(ctx context.Context, name, container string) (last b
 			}
 			return err
 		}
-		last = true
 		if err := detach(s.Path(name)); err != nil {
 			return err
 		}
 		return os.RemoveAll(s.refs(name))
 	})
 	if errors.Is(err, fs.ErrNotExist) { // the volume is gone
-		return true, os.RemoveAll(s.refs(name))
+		return os.RemoveAll(s.refs(name))
 	}
-	return last, err
+	return err
 }
 
 // liveRefs lists the containers noted for a volume that live, but for one.

@@ -43,8 +43,7 @@ func (s *Service) Repair(ctx context.Context, dryRun bool) ([]Finding, error) {
 	names, err := s.idleMounts(ctx)
 	for _, name := range names {
 		mend("mount", name, "unmount: no container that runs uses the volume", func() error {
-			_, err := s.dropMount(ctx, name, "")
-			return err
+			return s.dropMount(ctx, name, "")
 		})
 	}
 	return found, err

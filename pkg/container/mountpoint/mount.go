@@ -13,11 +13,8 @@ import (
 // parseMount reads one --mount.
 func parseMount(in *mount.Mount) (Mount, error) {
 	m := Mount{Type: in.Type, Source: in.Source, ReadOnly: in.ReadOnly}
-	var err error
-	switch {
-	case in.Target == "":
-		err = missing("Target")
-	default:
+	err := missing("Target")
+	if in.Target != "" {
 		m.Target, err = cleanTarget(in.Target)
 	}
 	if err == nil {
