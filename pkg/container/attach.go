@@ -51,7 +51,7 @@ func detachKeys(text string) ([]byte, error) {
 	}
 	seq, err := monitor.ParseDetachKeys(text)
 	if err != nil {
-		return nil, errorf(errdefs.ErrInvalidArgument, "invalid detach keys %q: %v", text, err)
+		return nil, errorf(errdefs.ErrInvalidArgument, "%v", err)
 	}
 	return seq, nil
 }

@@ -47,7 +47,11 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	if c.Foreign {
 		return s.stopForeign(ctx, c, opts)
 	}
-	return s.stop(ctx, c, opts, false)
+	err = s.stop(ctx, c, opts, false)
+	if errdefs.IsInvalidArgument(err) { // the signal
+		return cannot("stop", ref, err)
+	}
+	return err
 }
 
 // stop ends a container. With again, it is about to be started: no policy and no

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/docker/cli/cli/command/formatter"
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func NewCmdList(f *factory.Factory, runF func(context.Context, *ListOptions) err
 }
 
 func runList(ctx context.Context, o *ListOptions) error {
+	if o.Quiet && o.Format != "" {
+		fmt.Fprintln(o.IO.Err, "WARNING: Ignoring custom format, because both --format and --quiet are set.")
+	}
 	s, err := o.Service(ctx)
 	if err != nil {
 		return err

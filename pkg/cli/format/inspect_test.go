@@ -20,7 +20,7 @@ func TestInspectKeepsOldFields(t *testing.T) {
 	}}
 	for text, want := range map[string]string{
 		"{{.NetworkSettings.IPAddress}} {{.NetworkSettings.Gateway}}/{{.NetworkSettings.IPPrefixLen}} {{.NetworkSettings.GlobalIPv6Address}}": "10.0.0.2 10.0.0.1/16 \n",
-		"{{.NetworkSettings.Networks.other.IPAddress}} {{.NetworkSettings.SandboxKey}} {{.Id}} {{.ID}}":                                      "",
+		"{{.NetworkSettings.Networks.other.IPAddress}} {{.NetworkSettings.SandboxKey}} {{.Id}} {{.ID}}":                                       "",
 	} {
 		var out bytes.Buffer
 		i, err := NewInspector(&out, text)
