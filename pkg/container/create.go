@@ -95,7 +95,8 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 	if err := s.publish(leased, p, oci); err != nil {
 		return nil, err
 	}
-	return rootfs, s.keepVolumes(p.ID)
+	_ = s.keepVolumes(p.ID) // a note that stays is taken away by the removal
+	return rootfs, nil
 }
 
 // prepare makes the snapshot. That the image is unpacked is not asked: it nearly

@@ -55,15 +55,6 @@ func emptyFolder(path string) (bool, error) {
 	return len(names) == 0 || len(names) == 1 && names[0] == "lost+found", err
 }
 
-// CheckTarget refuses to put a volume over a file of the image.
-func CheckTarget(root, target string) error {
-	dir, err := imageFolder(root, target)
-	if dir != nil {
-		_ = dir.Close()
-	}
-	return err
-}
-
 // imageFolder opens a folder of an image, following links as a container of it
 // would. It is nil if the image has nothing there.
 func imageFolder(root, target string) (*os.File, error) {
