@@ -106,6 +106,7 @@ func (b *backend) Address() string              { return "/run/test/containerd.s
 
 // fakeTasks knows tasks that have ended.
 type fakeTasks struct {
+	onExec  func() // called by Exec
 	mu      sync.Mutex
 	exits   map[string]ctrd.Exit
 	deleted int
@@ -135,6 +136,9 @@ func (f *fakeTasks) Start(context.Context, string, string) (uint32, error) {
 }
 
 func (f *fakeTasks) Exec(context.Context, string, string, *specs.Process, ctrd.Stdio) error {
+	if f.onExec != nil {
+		f.onExec()
+	}
 	return errdefs.ErrNotImplemented
 }
 

@@ -134,7 +134,21 @@ func (s *Service) CheckHealth(ctx context.Context, id string) (next time.Duratio
 	if errdefs.IsFailedPrecondition(err) {
 		return check.Interval, nil
 	}
-	return check.Wait(status, time.Since(c.Status.StartedAt)), err
+	if err != nil {
+		return 0, errors.Join(err, s.discardRemoved(ctx, id))
+	}
+	return check.Wait(status, time.Since(c.Status.StartedAt)), nil
+}
+
+// discardRemoved removes the folder of a container that was removed during a
+// check, whose lock and streams may have made it again.
+func (s *Service) discardRemoved(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthCleanup)
+	defer cancel()
+	if _, err := s.get(ctx, id); errdefs.IsNotFound(err) {
+		return s.discard(id)
+	}
+	return nil
 }
 
 // Healthcheck checks a running container's health now, besides the checks that

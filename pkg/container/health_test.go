@@ -186,6 +186,26 @@ func TestCheckHealthCancelled(t *testing.T) {
 	}
 }
 
+// A container that is removed during a check leaves no folder.
+func TestCheckHealthOfARemovedOne(t *testing.T) {
+	w, ctx := newWorld(t)
+	id := w.checked(t, ctx, "cc", test("CMD", "a"))
+	w.tasks.onExec = func() {
+		w.set(t, ctx, id, func(st *Status) { st.State = container.StateExited })
+		if err := w.Remove(ctx, "cc", RemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := w.CheckHealth(ctx, id); !errdefs.IsNotFound(err) {
+		t.Errorf("%v", err)
+	}
+	for _, dir := range []string{w.cfg.Layout.Container(id), w.cfg.Layout.ContainerRun(id)} {
+		if exists(dir) {
+			t.Errorf("%s is left", dir)
+		}
+	}
+}
+
 // Results and states are written by different processes: neither undoes the other.
 func TestHealthAndStatusAreApart(t *testing.T) {
 	w, ctx := newWorld(t)

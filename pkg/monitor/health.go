@@ -17,20 +17,28 @@ func (c *Client) ResumeHealth(ctx context.Context, after time.Duration) error {
 }
 
 func (c *Client) setHealth(ctx context.Context, delay uint64) error {
-	if err := c.send(wire.Append64(wire.AppendHeader(nil, wire.Health, 8), delay)); err != nil {
-		return err
-	}
-	select {
-	case <-c.health:
-		return nil
-	case <-c.exited:
-		return nil
-	case <-c.broken:
-		return c.err
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		err := c.send(wire.Append64(wire.AppendHeader(nil, wire.Health, 8), delay))
+		if err != nil && !isGone(err) {
+			return err
+		}
+		select {
+		case <-c.health:
+			return nil
+		case <-c.exited:
+			return nil
+		case <-c.broken:
+			return c.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(healthAgain): // the monitor was killed before it answered
+		}
 	}
 }
+
+// healthAgain is when a request without an answer is repeated. A check that has
+// to break off first may take longer; saying it twice does no harm.
+const healthAgain = time.Second
 
 // milliseconds is d for the monitor, at least one.
 func milliseconds(d time.Duration) int64 { return max(1, d.Milliseconds()) }

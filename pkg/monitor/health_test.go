@@ -122,6 +122,26 @@ func TestStopHealth(t *testing.T) {
 	f.over()
 }
 
+// A monitor that is killed before it answers does not leave the caller waiting.
+func TestStopHealthOfAKilledMonitor(t *testing.T) {
+	f := healthy(t, `trap '' TERM; sleep 1; echo next 1`)
+	f.eventually("a check", func() bool { return f.checks() > 0 })
+	c := f.dial()
+	stopped := make(chan error, 1)
+	go func() { stopped <- c.StopHealth(timeout(t, 10*time.Second)) }()
+	time.Sleep(50 * time.Millisecond)
+	f.eventually("the kill", func() bool { return f.kill("nerd-monitor") })
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	before := f.checks()
+	time.Sleep(200 * time.Millisecond)
+	if n := f.checks(); n != before {
+		t.Errorf("%d checks while stopped", n-before)
+	}
+	f.over()
+}
+
 // A container without checks answers too.
 func TestStopHealthOfNone(t *testing.T) {
 	f := newFixture(t)
