@@ -142,12 +142,12 @@ func read(path string) (*description, error) {
 
 func parse(data []byte, isYAML bool) (*description, error) {
 	if isYAML {
-		var any any
-		if err := yaml.Unmarshal(data, &any); err != nil {
+		var value any
+		if err := yaml.Unmarshal(data, &value); err != nil {
 			return nil, err
 		}
 		var err error
-		if data, err = json.Marshal(any); err != nil {
+		if data, err = json.Marshal(value); err != nil {
 			return nil, err
 		}
 	}

@@ -53,7 +53,7 @@ func (r RuntimeSpec) runc() (*runcoptions.Options, error) {
 	return out, fill(r.Options, map[string]any{
 		"binaryname": &out.BinaryName, "systemdcgroup": &out.SystemdCgroup, "root": &out.Root, "nopivotroot": &out.NoPivotRoot,
 		"nonewkeyring": &out.NoNewKeyring, "shimcgroup": &out.ShimCgroup, "iouid": &out.IoUid, "iogid": &out.IoGid,
-		"criuimagepath": &out.CriuImagePath, "criuworkpath": &out.CriuWorkPath, "taskapiaddress": &out.TaskApiAddress, "taskapiversion": &out.TaskApiVersion,
+		"criuimagepath": &out.CriuImagePath, "criuworkpath": &out.CriuWorkPath,
 	})
 }
 
