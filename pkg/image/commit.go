@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/moby/moby/api/types/events"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -96,7 +97,10 @@ func (s *Service) Commit(ctx context.Context, opts CommitOptions) (id digest.Dig
 	if err := s.settleCommitted(ctx, target, ready); err != nil {
 		return "", err
 	}
-	_, err = s.publish(ctx, entry{name, target})
+	made, err := s.publish(ctx, entry{name, target})
+	if err == nil && made.Name != "" {
+		s.emit(ctx, events.ActionTag, target.Digest.String(), made.Name, s.labels(ctx, target))
+	}
 	return target.Digest, err
 }
 
