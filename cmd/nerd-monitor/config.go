@@ -14,7 +14,7 @@ type config struct {
 	logPath   string
 	maxSize   int64
 	maxFile   int
-	attrs     string // JSON object that every log line carries
+	attrs     bool   // every log line carries the JSON object in the file wire.AttrsName
 	lines     bool   // the log is not JSON but lines that begin with a time, a stream and a tag
 	compress  bool   // rotated logs
 	logger    string // path of nerd-logger, which compresses and sends
@@ -76,7 +76,7 @@ func (c *config) set(key, value string) bool {
 	case "log":
 		c.logPath = value
 	case "attrs":
-		c.attrs = value
+		c.attrs = value == "1"
 	case "format":
 		c.lines = value == "lines"
 	case "compress":

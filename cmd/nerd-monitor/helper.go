@@ -219,7 +219,7 @@ func (m *monitor) finish() {
 
 // removeFiles removes the monitor's files, the journal last: it is the lock.
 func (m *monitor) removeFiles() {
-	for _, name := range [...]string{wire.LoggerConfig, wire.WriterJournal, wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
+	for _, name := range [...]string{wire.AttrsName, wire.LoggerConfig, wire.WriterJournal, wire.SocketName, wire.StdinName, wire.StdoutName, wire.StderrName} {
 		syscall.Unlink(m.path(name))
 	}
 	for _, name := range [...]string{wire.HelperLog, wire.LoggerLog} {

@@ -3,6 +3,8 @@ package main
 import (
 	"strconv"
 	"syscall"
+
+	"github.com/nerd-cli/nerd/pkg/monitor/wire"
 )
 
 // logFile writes a container's log, as json-file or as lines. Every write is planned in the
@@ -25,7 +27,7 @@ type logFile struct {
 const outSize = 128 << 10
 
 func newLogFile(c *config) *logFile {
-	l := &logFile{fd: -1, maxSize: c.maxSize, attrs: c.attrs, lines: c.lines}
+	l := &logFile{fd: -1, maxSize: c.maxSize, attrs: readAttrs(c), lines: c.lines}
 	if c.compress && c.maxFile > 1 {
 		l.logger = c.logger
 	}
@@ -33,8 +35,19 @@ func newLogFile(c *config) *logFile {
 	for i := 1; i < c.maxFile; i++ {
 		l.names = append(l.names, c.logPath+"."+strconv.Itoa(i))
 	}
-	l.out = mapMemory(outSize + len(c.attrs) + 128)
+	l.out = mapMemory(outSize + len(l.attrs) + 128)
 	return l
+}
+
+// readAttrs is what every entry carries. It is in a file because a command line can
+// be read by anybody.
+func readAttrs(c *config) string {
+	if !c.attrs {
+		return ""
+	}
+	buf := mapMemory(maxCmdline)
+	defer syscall.Munmap(buf)
+	return string(readFile(c.dir+"/"+wire.AttrsName, buf))
 }
 
 // open opens the current log for appending.

@@ -10,13 +10,13 @@ import (
 func TestParseConfig(t *testing.T) {
 	c, bad := parseConfig([]string{
 		"mode=run", "id=c1", "dir=/run/c1", "tty=1", "stdin=1", "once=1", "log=/a=b", "max-size=10", "max-file=3",
-		`attrs={"a":"="}`, "pid=5", "ports=2", "nonce=9", "--", "nerd", "-n", "x=y",
+		"attrs=1", "pid=5", "ports=2", "nonce=9", "--", "nerd", "-n", "x=y",
 	})
 	if bad != "" {
 		t.Fatalf("cannot read %q", bad)
 	}
 	if c.id != "c1" || c.dir != "/run/c1" || !c.tty || !c.openStdin || !c.stdinOnce || c.logPath != "/a=b" ||
-		c.maxSize != 10 || c.maxFile != 3 || c.attrs != `{"a":"="}` || c.pid != 5 || c.ports != 2 || c.nonce != 9 ||
+		c.maxSize != 10 || c.maxFile != 3 || !c.attrs || c.pid != 5 || c.ports != 2 || c.nonce != 9 ||
 		!slices.Equal(c.helper, []string{"nerd", "-n", "x=y"}) {
 		t.Errorf("got %+v", c)
 	}

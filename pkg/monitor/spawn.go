@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -32,6 +31,11 @@ func Spawn(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	if cfg.LogPath != "" {
 		if err := os.MkdirAll(filepath.Dir(cfg.LogPath), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.Attrs) > 0 {
+		if err := state.WriteJSON(filepath.Join(cfg.Dir, wire.AttrsName), cfg.Attrs); err != nil {
 			return nil, err
 		}
 	}
@@ -111,11 +115,7 @@ func (cfg Config) args() ([]string, error) {
 		args = append(args, "health="+strconv.FormatInt(milliseconds(cfg.Health), 10))
 	}
 	if len(cfg.Attrs) > 0 {
-		attrs, err := json.Marshal(cfg.Attrs)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "attrs="+string(attrs))
+		args = append(args, "attrs=1")
 	}
 	args = append(append(args, "--"), cfg.Helper...)
 	size := 0

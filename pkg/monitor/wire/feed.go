@@ -54,6 +54,8 @@ func ParseFeed(b []byte) (FeedFrame, bool) {
 const (
 	// LoggerConfig tells nerd-logger what to do.
 	LoggerConfig = "logger.json"
+	// AttrsName holds the JSON object that each entry of the log carries.
+	AttrsName = "attrs"
 	// LoggerLog is what nerd-logger has to say.
 	LoggerLog = "logger.log"
 	// WriterJournal is the journal of a file that is written on the side.
