@@ -37,6 +37,7 @@ type Config struct {
 	// credentials for registries.
 	DockerConfig       string   `toml:"docker_config"`
 	HostsDirs          []string `toml:"hosts_dirs"`          // folders of hosts.toml files; empty: the usual ones
+	NetworkDirs        []string `toml:"network_dirs"`        // folders whose CNI conflists are networks too
 	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
 
 	DefaultRuntime string             `toml:"default_runtime"` // OCI runtime; empty: runc

@@ -62,6 +62,8 @@ type Config struct {
 	// caller's is passed on by itself.
 	HelperEnv []string
 	CNIPath   []string // folders of CNI plugins; empty: the engine's, then /opt/cni/bin and /usr/lib/cni
+	// NetworkDirs are folders whose CNI conflists are networks, besides nerd's own.
+	NetworkDirs []string
 	// HostsDirs are folders of hosts.toml files; empty: containerd's and Docker's.
 	HostsDirs []string
 	// DockerConfigDir holds Docker's config.json with the credentials; empty: none.
@@ -129,7 +131,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.Images = image.New(conn, layout, NewRegistry(cfg))
 	c.Images.SetEvents(c.Events)
 	c.Networks = netutil.New(netutil.Config{
-		Layout: layout, PluginDirs: pluginDirs(cfg, layout), Resolver: programPath("", "nerd-resolver", layout), Events: c.Events,
+		Layout: layout, PluginDirs: pluginDirs(cfg, layout), ConflistDirs: cfg.NetworkDirs,
+		Resolver: programPath("", "nerd-resolver", layout), Events: c.Events,
 		Live: func(ctx context.Context, id string) (bool, error) { return c.Containers.Live(ctx, id) },
 	})
 	c.Volumes = volume.New(volume.Config{

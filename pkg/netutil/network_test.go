@@ -172,3 +172,32 @@ COMMIT
 		}
 	}
 }
+
+// A conflist of another folder is a network; one that is broken is named, and the
+// others keep working.
+func TestBrokenConflistsLeaveTheOthers(t *testing.T) {
+	s, _, _ := fakeService(t)
+	dir := t.TempDir()
+	s.cfg.ConflistDirs = []string{dir}
+	must(t, os.WriteFile(dir+"/10-lan.conflist", []byte(`{"cniVersion":"1.0.0","name":"lan","plugins":[{"type":"macvlan","ipam":{"type":"host-local","subnet":"10.40.0.0/24"}}]}`), 0o600))
+	must(t, os.WriteFile(dir+"/bad.conflist", []byte(`{"name":`), 0o600))
+	_, err := s.Create(t.Context(), CreateOptions{Name: "own"})
+	must(t, err)
+	list, err := s.Networks(t.Context())
+	if err != nil || len(list) != 4 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if broken := s.Broken(t.Context()); len(broken) != 1 || !strings.Contains(broken[0].Error(), "bad.conflist") {
+		t.Errorf("broken: %v", broken)
+	}
+	n, err := s.Network(t.Context(), "lan")
+	if err != nil || n.Driver != "macvlan" || n.Subnets[0].Subnet.String() != "10.40.0.0/24" {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if _, err := s.Remove(t.Context(), "lan"); err == nil || !strings.Contains(err.Error(), "10-lan.conflist") {
+		t.Errorf("removing it: %v", err)
+	}
+	if _, err := s.Create(t.Context(), CreateOptions{Name: "x", IPAM: pools(pool("10.40.0.0/25"))}); err == nil || !strings.Contains(err.Error(), "network lan") {
+		t.Errorf("overlap: %v", err)
+	}
+}

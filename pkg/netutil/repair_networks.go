@@ -76,18 +76,18 @@ func (r *repair) unfinished(ctx context.Context, rec *record) {
 	if rec.complete() || len(rec.Joined) == 0 {
 		return
 	}
-	now, cancel := context.WithCancel(ctx)
+	once, cancel := context.WithCancel(ctx)
 	cancel() // one try, no waiting
-	l, err := state.AcquireLock(now, r.s.lockPath(rec.ID))
+	l, err := state.AcquireLock(once, r.s.lockPath(rec.ID))
 	if err != nil {
 		return
 	}
 	r.heal(FoundEndpoint, rec.ID, "taken back", func() (err error) {
-		rec, err := r.s.load(rec.ID)
-		if err != nil || rec == nil {
+		now, err := r.s.load(rec.ID)
+		if err != nil || now == nil {
 			return err
 		}
-		return r.s.dropIncomplete(withLock(ctx, l), rec)
+		return r.s.dropIncomplete(withLock(ctx, l), now)
 	})
 	if err := l.Release(); err != nil {
 		r.findings = append(r.findings, Finding{Kind: FoundEndpoint, Name: rec.ID, Action: "not unlocked", Err: err})

@@ -269,7 +269,7 @@ func TestLatency(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pc.Close()
-	go func() { _ = s.serveUDP(t.Context(), pc) }()
+	go s.serveUDP(t.Context(), pc)
 	c, err := net.Dial("udp", pc.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)

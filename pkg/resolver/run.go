@@ -115,7 +115,7 @@ func (s *server) listen(ctx context.Context, sockets []*os.File) (stop func(), e
 				return stop, err
 			}
 			closers = append(closers, l.Close)
-			go func() { _ = s.serveTCP(ctx, l) }()
+			go s.serveTCP(ctx, l)
 			continue
 		}
 		pc, err := net.FilePacketConn(f)
@@ -127,7 +127,7 @@ func (s *server) listen(ctx context.Context, sockets []*os.File) (stop func(), e
 			return stop, fmt.Errorf("descriptor %d is no UDP socket", f.Fd())
 		}
 		closers = append(closers, udp.Close)
-		go func() { _ = s.serveUDP(ctx, udp) }()
+		go s.serveUDP(ctx, udp)
 	}
 	return stop, nil
 }

@@ -132,12 +132,12 @@ func (s *server) used() bool {
 }
 
 // serveUDP answers until the socket is closed.
-func (s *server) serveUDP(ctx context.Context, pc *net.UDPConn) error {
+func (s *server) serveUDP(ctx context.Context, pc *net.UDPConn) {
 	buf := make([]byte, maxSize)
 	for {
 		n, from, err := pc.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
-			return nil
+			return
 		}
 		if err != nil {
 			continue // such as a port that was not there for an earlier answer
@@ -176,11 +176,11 @@ func (s *server) forwardUDP(ctx context.Context, pc *net.UDPConn, to netip.AddrP
 }
 
 // serveTCP answers until the listener is closed.
-func (s *server) serveTCP(ctx context.Context, l net.Listener) error {
+func (s *server) serveTCP(ctx context.Context, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
-			return nil
+			return
 		}
 		if err != nil {
 			time.Sleep(10 * time.Millisecond) // out of descriptors: some will be free again

@@ -111,7 +111,7 @@ func exchange(ctx context.Context, msg []byte, to netip.AddrPort, tcp bool) ([]b
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close() //nolint:errcheck // nothing was buffered
+	defer c.Close()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := c.SetDeadline(deadline); err != nil {
 			return nil, err

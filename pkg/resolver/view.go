@@ -92,7 +92,8 @@ func newView(dir string) (*view, error) {
 }
 
 // refresh takes in what has changed. It costs one system call if nothing has.
-func (v *view) refresh() (changed bool) {
+func (v *view) refresh() {
+	changed := false
 	for {
 		n, err := unix.Read(v.watch, v.buf[:])
 		if errors.Is(err, unix.EINTR) {
@@ -109,7 +110,6 @@ func (v *view) refresh() (changed bool) {
 	if changed {
 		v.index()
 	}
-	return changed
 }
 
 // take reads the records that events name. It is false if events were lost.

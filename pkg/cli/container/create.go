@@ -68,7 +68,7 @@ func (o *CreateOptions) register(cmd *cobra.Command) {
 	fs.StringVar(&o.Pull, "pull", pullMissing, `When to pull the image: "always", "missing", "never"`)
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Do not show the progress of a pull")
 	_ = cmd.RegisterFlagCompletionFunc("pull", complete.Words(pullAlways, pullMissing, pullNever))
-	_ = cmd.RegisterFlagCompletionFunc("network", complete.Words("bridge", "host", "none"))
+	_ = cmd.RegisterFlagCompletionFunc("network", complete.Networks(o.factory, nil))
 	_ = cmd.RegisterFlagCompletionFunc("volumes-from", complete.Containers(o.factory, nil))
 	_ = cmd.RegisterFlagCompletionFunc("volume", complete.VolumesAndFiles(o.factory))
 	_ = cmd.RegisterFlagCompletionFunc("volume-driver", complete.Words("local"))

@@ -121,6 +121,7 @@ func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
 
 		DockerConfigDir: cfg.DockerConfig,
 		HostsDirs:       cfg.HostsDirs,
+		NetworkDirs:     cfg.NetworkDirs,
 		Insecure:        cfg.InsecureRegistries,
 		Log:             apicontainer.LogConfig{Type: cfg.Log.Driver, Config: cfg.Log.Opts},
 		Init:            container.Init{Binary: cfg.InitBinary, Default: cfg.Init},

@@ -136,7 +136,9 @@ func (f *fake) List(context.Context, map[string][]string) ([]apinetwork.Summary,
 		{Network: apinetwork.Network{Name: "b", ID: "fedcba9876543210", Driver: "macvlan", Scope: "local", Internal: true}},
 	}, nil
 }
+
 func (f *fake) Broken(context.Context) []error { return []error{errors.New("x.conflist is broken")} }
+
 func (f *fake) Inspect(_ context.Context, ref string) (*apinetwork.Inspect, error) {
 	if ref != "a" {
 		return nil, errdefs.ErrNotFound
