@@ -59,3 +59,16 @@ func TestStates(t *testing.T) {
 		}
 	}
 }
+
+// Where no container answers, and for what is plainly a path, files are offered.
+func TestContainerPaths(t *testing.T) {
+	ios, _, _, _ := iostreams.Test()
+	f := &factory.Factory{IO: ios, Config: func() (*config.Config, error) { return nil, errors.New("none") }}
+	cmd := &cobra.Command{}
+	cmd.SetContext(t.Context())
+	for _, word := range []string{"", "we", "./x", "web:/etc", "/tmp/x"} {
+		if got, directive := ContainerPaths(f)(cmd, nil, word); len(got) != 0 || directive != cobra.ShellCompDirectiveDefault {
+			t.Errorf("%q: %v, %v", word, got, directive)
+		}
+	}
+}
