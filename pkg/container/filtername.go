@@ -8,7 +8,7 @@ import "regexp"
 func namePattern(pattern string) *regexp.Regexp {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		re = regexp.MustCompile(regexp.QuoteMeta(pattern))
+		re, _ = regexp.Compile(regexp.QuoteMeta(pattern)) // which is one
 	}
 	return re
 }
