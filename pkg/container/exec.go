@@ -76,17 +76,18 @@ func (s *Service) execProcess(c *Container, opts ExecOptions) (*specs.Process, e
 		}
 		p.Cwd = opts.WorkingDir
 	}
+	acc, err := readAccounts(fmt.Sprintf("/proc/%d/root", c.Status.Process.PID))
+	if err != nil && opts.User != "" {
+		return nil, err
+	}
 	if opts.User != "" {
-		acc, err := readAccounts(fmt.Sprintf("/proc/%d/root", c.Status.Process.PID))
-		if err != nil {
-			return nil, err
-		}
 		u, err := lookUp(opts.User, c.HostConfig.GroupAdd, acc)
 		if err != nil {
 			return nil, err
 		}
 		p.User = specs.User{UID: u.UID, GID: u.GID, AdditionalGids: u.Groups, Umask: p.User.Umask}
 	}
+	p.Env = withHome(p.Env, home(p.User.UID, acc))
 	return p, s.execCapabilities(c, p, opts.Privileged)
 }
 

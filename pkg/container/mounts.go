@@ -42,8 +42,12 @@ func (s *Service) fileMounts(p *plan) []specs.Mount {
 	return out
 }
 
+// reservedLabel tells keys that mean something to containerd, its plugins or
+// another client: a label of an image must not become an order to them.
 func reservedLabel(key string) bool {
-	return strings.HasPrefix(key, "containerd.io/") || strings.HasPrefix(key, "io.containerd.") || strings.HasPrefix(key, "nerd/")
+	return slices.ContainsFunc([]string{
+		"containerd.io/", "io.containerd.", "io.cri-containerd.", "io.kubernetes.", "com.docker/", "nerdctl/", "nerd/",
+	}, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 // exposedPorts joins the image's EXPOSE with --expose and -p.

@@ -90,6 +90,25 @@ func lookUp(text string, groups []string, acc accounts) (spec.User, error) {
 	return out, nil
 }
 
+// home is the home folder of a user; "/" for one that is not known.
+func home(uid uint32, acc accounts) string {
+	list, err := user.ParsePasswdFilter(wellFormed(acc.passwd, 2, 3), func(u user.User) bool { return u.Uid == int(uid) })
+	if err != nil || len(list) == 0 || list[0].Home == "" {
+		return "/"
+	}
+	return list[0].Home
+}
+
+// withHome sets HOME unless it is set. The runtime would look for it as well, and
+// wait for good where the container has put a pipe in the place of /etc/passwd.
+func withHome(env []string, home string) []string {
+	if slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") && kv != "HOME=" }) {
+		return env
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(kv string) bool { return kv == "HOME=" })
+	return append(env, "HOME="+home)
+}
+
 func findUser(name string, acc accounts) (user.User, bool, error) {
 	uid, numeric := number(name)
 	if !numeric && isInteger(name) {

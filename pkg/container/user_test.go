@@ -123,3 +123,20 @@ func FuzzLookUp(f *testing.F) {
 		}
 	})
 }
+
+func TestHome(t *testing.T) {
+	for uid, want := range map[uint32]string{0: "/root", 1000: "/home/app", 7: "/"} {
+		if got := home(uid, plainAccounts); got != want {
+			t.Errorf("of %d: %s", uid, got)
+		}
+	}
+	for _, c := range []struct{ env, want []string }{
+		{nil, []string{"HOME=/h"}},
+		{[]string{"A=b", "HOME=/x"}, []string{"A=b", "HOME=/x"}},
+		{[]string{"HOME=", "HOMER=1"}, []string{"HOMER=1", "HOME=/h"}},
+	} {
+		if got := withHome(c.env, "/h"); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v", c.env, got)
+		}
+	}
+}

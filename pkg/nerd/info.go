@@ -59,6 +59,7 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		return system.Info{}, err
 	}
 	out := system.Info{
+		Warnings:        runcWarnings(version),
 		Driver:          c.Snapshotter(),
 		DriverStatus:    [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
 		Plugins:         system.PluginsInfo{Network: []string{"bridge", "host", "none"}, Log: driver.Names()},

@@ -171,8 +171,11 @@ func TestAttachStartInspectPortRenameArgs(t *testing.T) {
 	if d := diff(&StartOptions{Names: []string{"a", "b"}, Attach: true, Interactive: true, DetachKeys: "x"}, start); d != "" {
 		t.Error(d)
 	}
-	if err := execute(t, NewCmdStart(newFactory(t), keep), "--checkpoint x a"); err == nil {
-		t.Error("a checkpoint was accepted")
+	if err := execute(t, NewCmdStart(newFactory(t), keep), "--checkpoint one --checkpoint-dir /d a"); err != nil {
+		t.Fatal(err)
+	}
+	if cp := start.checkpoint(); cp == nil || cp.Name != "one" || cp.Dir != "/d" {
+		t.Errorf("the checkpoint is %+v", cp)
 	}
 	var inspect *InspectOptions
 	if err := execute(t, NewCmdInspect(newFactory(t), func(_ context.Context, o *InspectOptions) error { inspect = o; return nil }),

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/docker/cli/opts"
@@ -11,6 +12,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/container"
+	"github.com/nerd-cli/nerd/pkg/errs"
 )
 
 // ExecOptions are the inputs of `exec`.
@@ -66,6 +68,10 @@ func runExec(ctx context.Context, o *ExecOptions) error {
 	}
 	if o.Exec.Detach {
 		_, err := s.Exec(ctx, o.Name, o.Exec)
+		var start *errs.Start
+		if errors.As(err, &start) {
+			err = &errs.Exit{Code: 1, Err: err} // Docker keeps 126 and 127 for those it waits for
+		}
 		return err
 	}
 	streams, restore, err := session(ctx, o.IO, streamsWanted{
