@@ -44,7 +44,7 @@ func (s *Service) Update(ctx context.Context, ref string, opts UpdateOptions) ([
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.own(ctx, ref)
+	c, err := s.own(ctx, ref, "update")
 	if err != nil {
 		return nil, err
 	}
