@@ -38,10 +38,35 @@ func containerEntries() []Entry {
 			Why: "The kernel no longer has this limit. Docker accepts the flag and ignores it.", Instead: "use --memory",
 		},
 		{
-			Commands: making, Flag: "security-opt", Value: "`label=...`", Kind: Differs,
-			Why: "nerd sets no SELinux labels. Docker on a machine without SELinux accepts the option and ignores it; nerd accepts `label=disable`, " +
-				"which is what happens, and refuses the others.",
+			Commands: making, Flag: "security-opt", Value: "`label=...` other than `disable`", Kind: Differs,
+			Why: "nerd sets no SELinux labels. Without SELinux Docker ignores the option silently; nerd warns. Where SELinux is there nerd refuses it, " +
+				"because to leave it out would be less protection than was asked for.",
 			Instead: "use label=disable",
+		},
+		{
+			Commands: making, Flag: "security-opt", Value: "`apparmor=PROFILE` without AppArmor in the kernel", Kind: Warned,
+			Why: "Docker ignores it silently.",
+		},
+		{
+			Commands: making, Flag: "security-opt", Value: "`seccomp=FILE` with `--privileged`", Kind: Differs,
+			Why: "The profile is in force. Docker 26 drops it.",
+		},
+		{
+			Commands: making, Flag: "network", Value: "`container:NAME` with `--mac-address`, `--dns-search`, `--dns-option` or `--domainname`", Kind: Refused,
+			Why:     "They belong to the other container. Docker accepts and ignores them.",
+			Instead: "set them for the container that is joined",
+		},
+		{
+			Commands: making, Flag: "uts", Value: "`host` with `--domainname`", Kind: Refused,
+			Why: "The name is the host's. In Docker the start fails in the runtime.", Instead: "leave it out",
+		},
+		{
+			Commands: making, Flag: "sysctl", Value: "of a namespace shared with the host", Kind: Differs,
+			Why: "Refused before anything is made; in Docker the start fails in the runtime.",
+		},
+		{
+			Commands: making, Flag: "user", Value: "with an `/etc/passwd` that is no regular file or larger than 4 MiB", Kind: Differs,
+			Why: "nerd refuses such an image. Docker waits for good where it is a pipe.",
 		},
 	}
 }
