@@ -31,6 +31,7 @@ func cases(o options) []benchCase {
 		{"run-d+rm-f", nothing, runAndRemove, noFinish},
 		{"exec", prepareSleeper("exec"), execOnce, removeOne("exec")},
 		{"ps-100", preparePs, listAll, finishPs},
+		{"logs-write", nothing, writeLog, noFinish},
 		{"logs-tail", prepareLog(o.logMB), tailOnce, removeOne("logs")},
 	}
 }
@@ -101,6 +102,22 @@ func finishPs(ctx context.Context, t *tool) {
 	for i := range psCount {
 		_ = t.remove(ctx, cname(fmt.Sprint("ps", i))) // it may not have been made
 	}
+}
+
+// logLines is how many lines of 100 bytes writeLog writes.
+const logLines = 300_000
+
+// writeLog runs a container that writes as fast as it is read, to its end.
+func writeLog(ctx context.Context, t *tool, round int) error {
+	if t.isCtr() {
+		return errOther // it keeps no logs
+	}
+	name := cname(fmt.Sprint("w", round))
+	script := fmt.Sprintf("yes %099d | head -n %d", 0, logLines)
+	if _, err := t.start(ctx, name, "sh", "-c", script); err != nil {
+		return err
+	}
+	return errors.Join(t.do(ctx, "wait", name), t.remove(ctx, name))
 }
 
 // prepareLog makes a log file of about so many megabytes: 100 bytes a line and
