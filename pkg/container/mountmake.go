@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
@@ -64,23 +66,48 @@ func (s *Service) makeVolumes(ctx context.Context, p *plan, rootfs []mount.Mount
 }
 
 // fillVolumes copies what the image has at the places of empty volumes into them.
-func (s *Service) fillVolumes(ctx context.Context, p *plan, rootfs []mount.Mount, held map[string]*volume.Held, fill []*mountpoint.Mount) error {
+func (s *Service) fillVolumes(ctx context.Context, p *plan, rootfs []mount.Mount, held map[string]*volume.Held, fill []*mountpoint.Mount) (err error) {
 	if len(fill) == 0 {
 		return nil
 	}
-	var wrong error
-	err := mount.WithReadonlyTempMount(s.cfg.Backend.Context(ctx), rootfs, func(root string) error {
-		for _, m := range fill {
-			if wrong = held[m.Source].Fill(ctx, root, m.Target, p.ID); wrong != nil {
-				return wrong
+	root := s.cfg.Volumes.StagePath(p.ID, 0) // where repair finds it if this process is killed
+	defer func() { err = errors.Join(err, s.cfg.Volumes.Unstage(p.ID)) }()
+	if err := s.cfg.Volumes.StageImage(readOnly(rootfs), p.Config.Image, "", root); err != nil {
+		return err
+	}
+	for _, m := range fill {
+		if err := held[m.Source].Fill(ctx, root, m.Target, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readOnly turns the mounts of a root file system into ones that only read it:
+// the writable layer of an overlay becomes the uppermost of those below.
+func readOnly(rootfs []mount.Mount) []mount.Mount {
+	out := slices.Clone(rootfs)
+	for i := range out {
+		var upper, lower string
+		options := []string{"ro"}
+		for _, o := range out[i].Options {
+			switch key, value, _ := strings.Cut(o, "="); {
+			case out[i].Type != "overlay" || key != "upperdir" && key != "lowerdir" && key != "workdir":
+				if o != "rw" && o != "ro" {
+					options = append(options, o)
+				}
+			case key == "upperdir":
+				upper = value + ":"
+			case key == "lowerdir":
+				lower = value
 			}
 		}
-		return nil
-	})
-	if wrong != nil { // not the mount's fault, so without its words
-		return wrong
+		if lower != "" {
+			options = append(options, "lowerdir="+upper+lower)
+		}
+		out[i].Options = options
 	}
-	return err
+	return out
 }
 
 // makeImageMounts makes a read-only snapshot of each image that is mounted. The

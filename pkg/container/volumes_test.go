@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	ctrdmount "github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -195,5 +196,19 @@ func TestBindOptions(t *testing.T) {
 	}
 	if err := recursiveReadOnly("runsc"); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("runsc: %v", err)
+	}
+}
+
+func TestReadOnlyRootfs(t *testing.T) {
+	in := []ctrdmount.Mount{
+		{Type: "overlay", Source: "overlay", Options: []string{"index=off", "workdir=/w", "upperdir=/u", "lowerdir=/b:/a"}},
+		{Type: "bind", Source: "/x", Options: []string{"rbind", "rw"}},
+	}
+	got := readOnly(in)
+	if !slices.Equal(got[0].Options, []string{"ro", "index=off", "lowerdir=/u:/b:/a"}) || !slices.Equal(got[1].Options, []string{"ro", "rbind"}) {
+		t.Errorf("%+v", got)
+	}
+	if len(in[0].Options) != 4 {
+		t.Errorf("the argument was changed: %+v", in)
 	}
 }
