@@ -68,13 +68,14 @@ func (s *Service) driverOf(ctx context.Context, name string) string {
 }
 
 // emitEnd tells that a container has ended, in Docker's order: killed for want of
-// memory, off its networks, stopped by a command, dead.
+// memory, off its networks and volumes, stopped by a command, dead.
 func (s *Service) emitEnd(ctx context.Context, c *Container, stopped bool) {
 	st := &c.Status
 	if st.OOMKilled {
 		s.emit(ctx, c, events.ActionOOM)
 	}
 	s.emitNetworks(ctx, c, events.ActionDisconnect, st.Networks)
+	s.volumesEnded(ctx, c)
 	if stopped {
 		s.emit(ctx, c, events.ActionStop)
 	}

@@ -108,7 +108,6 @@ func (s *Service) recordExit(ctx context.Context, c *Container, stopped bool) er
 	c.Status.ExitCode, c.Status.FinishedAt, c.Status.OOMKilled = int(exit.Code), exit.At.UTC(), oom
 	s.emitEnd(ctx, c, stopped)
 	s.unmountSources(ctx, c)
-	s.volumesEnded(ctx, c)
 	if err := s.forgetNames(ctx, c); err != nil {
 		return err
 	}

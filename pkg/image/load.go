@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -69,7 +70,9 @@ func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) (load
 		if err != nil {
 			return nil, err
 		}
-		s.emitByID(ctx, events.ActionLoad, l.ID, s.labels(ctx, e.target))
+		if !slices.ContainsFunc(loaded, func(o Loaded) bool { return o.ID == l.ID }) {
+			s.emitByID(ctx, events.ActionLoad, l.ID, s.labels(ctx, e.target))
+		}
 		loaded = append(loaded, l)
 	}
 	return loaded, nil
