@@ -94,7 +94,7 @@ func (s *Service) Disconnect(ctx context.Context, id, ref string) (a *Attachment
 	at := -1
 	if rec != nil {
 		// By the record: the network itself may be gone from the folder.
-		at = slices.IndexFunc(rec.Joined, func(j joined) bool { return j.Network.Name == ref || strings.HasPrefix(j.Network.ID, ref) })
+		at = slices.IndexFunc(rec.Joined, func(j joined) bool { return j.Network.Name == ref || j.Network.ID == ref })
 	}
 	if at < 0 {
 		return nil, &kindError{fmt.Sprintf("container %s is not connected to network %s", id, ref), errdefs.ErrPermissionDenied}

@@ -20,34 +20,34 @@ func pool(subnet string) network.IPAMConfig {
 
 func TestCreate(t *testing.T) {
 	s, h, _ := fakeService(t)
-	n, err := s.Create(t.Context(), CreateOptions{Name: "a", Labels: map[string]string{"k": "v"}})
+	n, err := s.Create(t.Context(), CreateOptions{Name: "net", Labels: map[string]string{"k": "v"}})
 	must(t, err)
 	if len(n.ID) != 64 || n.Driver != driverBridge || n.Bridge != "br-"+n.ID[:12] || !n.Names || n.UserPools || n.Subnets[0].Subnet.String() != "172.17.0.0/16" {
 		t.Errorf("%+v", n)
 	}
-	if !slices.Contains(h.prepared, "a") {
+	if !slices.Contains(h.prepared, "net") {
 		t.Error("the bridge was not made")
 	}
-	second, err := s.Create(t.Context(), CreateOptions{Name: "b"})
+	second, err := s.Create(t.Context(), CreateOptions{Name: "other"})
 	must(t, err)
 	if second.Subnets[0].Subnet.Overlaps(n.Subnets[0].Subnet) {
 		t.Errorf("%v and %v", second.Subnets, n.Subnets)
 	}
-	for _, ref := range []string{"a", n.ID, n.ID[:5]} {
-		if got, err := s.Network(t.Context(), ref); err != nil || got.Name != "a" {
+	for _, ref := range []string{"net", n.ID, n.ID[:5]} {
+		if got, err := s.Network(t.Context(), ref); err != nil || got.Name != "net" {
 			t.Errorf("%s: %v, %v", ref, got, err)
 		}
 	}
-	again, err := parseNetwork("a", n.Conflist)
+	again, err := parseNetwork("net", n.Conflist)
 	must(t, err)
 	again.File, again.Mark = n.File, n.Mark
 	if fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", n) {
 		t.Errorf("read back:\n%+v\n%+v", again, n)
 	}
-	if _, err := s.Remove(t.Context(), "a"); err != nil {
+	if _, err := s.Remove(t.Context(), "net"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Network(t.Context(), "a"); !errdefs.IsNotFound(err) || !slices.Contains(h.cleared, "a") {
+	if _, err := s.Network(t.Context(), "net"); !errdefs.IsNotFound(err) || !slices.Contains(h.cleared, "net") {
 		t.Errorf("after its removal: %v, %v", err, h.cleared)
 	}
 }
@@ -206,22 +206,22 @@ func TestFiltersAndPrune(t *testing.T) {
 // A removal that was killed is finished by the next command that meets it.
 func TestUnfinishedRemoval(t *testing.T) {
 	s, h, _ := fakeService(t)
-	n, err := s.Create(t.Context(), CreateOptions{Name: "a"})
+	n, err := s.Create(t.Context(), CreateOptions{Name: "net"})
 	must(t, err)
 	must(t, os.Rename(n.File, n.File+removingSuffix))
-	if _, err := s.Network(t.Context(), "a"); !errdefs.IsNotFound(err) {
+	if _, err := s.Network(t.Context(), "net"); !errdefs.IsNotFound(err) {
 		t.Errorf("a network that is being removed is there: %v", err)
 	}
-	if got := repairOnce(t, s, func(string) bool { return false }, false); !slices.Contains(got, "network a") {
+	if got := repairOnce(t, s, func(string) bool { return false }, false); !slices.Contains(got, "network net") {
 		t.Errorf("findings %v", got)
 	}
 	if len(h.cleared) != 1 {
 		t.Errorf("cleared %v", h.cleared)
 	}
-	n, err = s.Create(t.Context(), CreateOptions{Name: "a"})
+	n, err = s.Create(t.Context(), CreateOptions{Name: "net"})
 	must(t, err)
 	must(t, os.Rename(n.File, n.File+removingSuffix))
-	if _, err = s.Create(t.Context(), CreateOptions{Name: "a"}); err != nil || len(h.cleared) != 2 {
+	if _, err = s.Create(t.Context(), CreateOptions{Name: "net"}); err != nil || len(h.cleared) != 2 {
 		t.Errorf("made anew: %v, %v", err, h.cleared)
 	}
 }

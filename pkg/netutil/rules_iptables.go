@@ -14,8 +14,15 @@ type iptablesRules struct{ prefix string }
 // hook is a chain of nerd's and where it is jumped to from.
 type hook struct{ table, from, suffix string }
 
-func (r iptablesRules) hooks() []hook {
-	return []hook{{"filter", "FORWARD", "FORWARD"}, {"filter", "INPUT", "INPUT"}, {"nat", "POSTROUTING", "POSTROUTING"}}
+// hooks are those of an address family. In IPv6 what goes to the host's loopback is
+// kept from portmap: it would be led to a container, where an answer to ::1 never
+// comes back from. The monitor answers there, see Attachment.PortsTo.
+func (r iptablesRules) hooks(cmd string) []hook {
+	list := []hook{{"filter", "FORWARD", "FORWARD"}, {"filter", "INPUT", "INPUT"}, {"nat", "POSTROUTING", "POSTROUTING"}}
+	if cmd == "ip6tables" {
+		list = append(list, hook{"nat", "OUTPUT", "OUTPUT"})
+	}
+	return list
 }
 
 func (r iptablesRules) chain(h hook) string { return r.prefix + "-" + h.suffix }
@@ -57,7 +64,7 @@ func (r iptablesRules) present(ctx context.Context, n *Network) (bool, error) {
 }
 
 func (r iptablesRules) presentNft(cmd string, n *Network) (bool, error) {
-	for _, h := range r.hooks() {
+	for _, h := range r.hooks(cmd) {
 		for _, want := range r.evidence(h, n) {
 			there, err := nftRulePresent(family(cmd), h.table, want.chain, want.needle)
 			if !there || err != nil {
@@ -72,7 +79,7 @@ func (r iptablesRules) presentNft(cmd string, n *Network) (bool, error) {
 // masquerading a network has nothing in the chain for it.
 func (r iptablesRules) evidence(h hook, n *Network) []struct{ chain, needle string } {
 	list := []struct{ chain, needle string }{{h.from, r.chain(h)}}
-	if h.table == "filter" || n.masquerade() {
+	if h.table == "filter" || h.from == "POSTROUTING" && n.masquerade() {
 		list = append(list, struct{ chain, needle string }{r.chain(h), n.Bridge})
 	}
 	return list
@@ -83,7 +90,7 @@ func (r iptablesRules) presentLegacy(ctx context.Context, cmd string, n *Network
 	if err != nil || strings.Contains(string(version), "nf_tables") {
 		return false, err
 	}
-	for _, h := range r.hooks() {
+	for _, h := range r.hooks(cmd) {
 		jumps, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-S", h.from)
 		if err != nil {
 			return false, err
@@ -125,7 +132,7 @@ func (r iptablesRules) install(ctx context.Context, all []*Network, named *Netwo
 
 // jump leads from the kernel's chains to nerd's.
 func (r iptablesRules) jump(ctx context.Context, cmd string) error {
-	for _, h := range r.hooks() {
+	for _, h := range r.hooks(cmd) {
 		_, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-C", h.from, "-j", r.chain(h))
 		if err == nil {
 			continue
@@ -142,7 +149,7 @@ func (r iptablesRules) jump(ctx context.Context, cmd string) error {
 
 // uninstall takes the chains away with the last network of an address family.
 func (r iptablesRules) uninstall(ctx context.Context, cmd string) error {
-	for _, h := range r.hooks() {
+	for _, h := range r.hooks(cmd) {
 		if _, err := tool(ctx, "", cmd, "-w", "-t", h.table, "-S", r.chain(h)); err != nil {
 			if notFound(err) {
 				continue
@@ -196,6 +203,9 @@ func (r iptablesRules) script(cmd string, all []*Network) string {
 				fmt.Fprintf(&nat, "-A %s -s %s ! -o %s -j MASQUERADE\n", post, s.Subnet, b)
 			}
 		}
+	}
+	if cmd == "ip6tables" {
+		fmt.Fprintf(&nat, ":%[1]s-OUTPUT - [0:0]\n-A %[1]s-OUTPUT -d ::1/128 -j ACCEPT\n", r.prefix)
 	}
 	return fmt.Sprintf("*filter\n:%s - [0:0]\n:%s - [0:0]\n%s%s%s%sCOMMIT\n*nat\n:%s - [0:0]\n%sCOMMIT\n",
 		fwd, inp, top.String(), in.String(), out.String(), input.String(), post, nat.String())

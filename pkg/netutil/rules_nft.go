@@ -82,6 +82,10 @@ table inet %[1]s {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
 %[5]s  }
+  chain output {
+    type nat hook output priority -110; policy accept;
+    ip6 daddr ::1 dnat ip6 to ::1
+  }
 }
 `, r.table, in.String(), out.String(), input.String(), nat.String(), top.String())
 }

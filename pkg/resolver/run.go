@@ -45,7 +45,7 @@ func keep(cfg Config, parent int) error {
 	if pidfd >= 0 {
 		_ = unix.Close(pidfd)
 	}
-	return syscall.Exec("/proc/self/exe", append([]string{"nerd-resolver"}, cfg.args(roleServe, 0)...), os.Environ())
+	return syscall.Exec("/proc/self/exe", append([]string{"nerd-resolver"}, cfg.args(roleServe, 0)...), environment())
 }
 
 // files are the descriptors that both processes hold.
@@ -142,7 +142,7 @@ func startKeeper(ctx context.Context, cfg Config, files []*os.File) <-chan struc
 			began := time.Now()
 			cmd := exec.CommandContext(ctx, "/proc/self/exe", cfg.args(roleKeep, os.Getpid())...)
 			cmd.Args[0] = "nerd-resolver"
-			cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", os.Environ(), files
+			cmd.Dir, cmd.Env, cmd.ExtraFiles = "/", environment(), files
 			_ = cmd.Run()
 			if time.Since(began) < time.Second && ctx.Err() == nil {
 				time.Sleep(200 * time.Millisecond) // it cannot be started: not in a busy loop

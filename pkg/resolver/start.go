@@ -91,7 +91,7 @@ func launch(cfg Config, lock *os.File) error {
 	}
 	cmd := exec.Command(cfg.Program, cfg.args(roleServe, 0)...) //nolint:noctx // it outlives the command
 	cmd.Args[0] = "nerd-resolver"
-	cmd.Dir, cmd.Env = "/", []string{"GOGC=25", "GOMAXPROCS=1"}
+	cmd.Dir, cmd.Env = "/", environment()
 	cmd.ExtraFiles = append([]*os.File{lock}, sockets...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -99,6 +99,9 @@ func launch(cfg Config, lock *os.File) error {
 	}
 	return cmd.Process.Release()
 }
+
+// environment is what all its processes get: a small heap is enough.
+func environment() []string { return []string{"GOGC=25", "GOMAXPROCS=1"} }
 
 // backlog is how many connections may wait to be taken.
 const backlog = 64
