@@ -39,10 +39,11 @@ func NewGuard(helper, env []string, verb, id string) (*Guard, error) {
 	return &Guard{cmd, line}, nil
 }
 
-// Dismiss ends the guard without it doing anything.
+// Dismiss ends the guard without it doing anything. Its end is not waited for: it
+// may only just have begun.
 func (g *Guard) Dismiss() error {
 	_, err := io.WriteString(g.line, dismissal)
-	return errors.Join(err, g.line.Close(), g.cmd.Wait())
+	return errors.Join(err, g.line.Close(), g.cmd.Process.Release())
 }
 
 const dismissal = "d"

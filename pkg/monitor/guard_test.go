@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,8 +29,13 @@ func TestGuardIsDismissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pid := g.cmd.Process.Pid
 	if err := g.Dismiss(); err != nil {
 		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 0 {
+		t.Errorf("the guard ended with %d, %v", status.ExitStatus(), err)
 	}
 	if _, err := os.Stat(called); err == nil {
 		t.Error("the guard acted all the same")
