@@ -30,19 +30,37 @@ type Features struct {
 	ReadBps, WriteBps, ReadIOps, WriteIOps bool
 }
 
-// Detect looks at the machine; root is where the control groups are mounted.
-func Detect(root string) Features {
+// Detect looks at the machine; root is where the control groups are mounted. The
+// search for weights of block devices takes longer than all the rest, a millisecond
+// or so, and is left out unless it is asked for.
+func Detect(root string, weights bool) Features {
 	var st unix.Statfs_t
+	detect := detectV1
 	if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-		return detectV2(root)
+		detect = detectV2
 	}
-	return detectV1(root)
+	f := detect(root)
+	if weights {
+		f.weights(root)
+	}
+	return f
+}
+
+// weights looks for the files of weights, which are not at the root.
+func (f *Features) weights(root string) {
+	if f.V2 {
+		bfq := anyChild(root, "*/io.bfq.weight")
+		f.BlkioWeight, f.BlkioWeightDevice = bfq || anyChild(root, "*/io.weight"), bfq && anyBFQ("/sys")
+		return
+	}
+	f.BlkioWeight = exists(filepath.Join(root, "blkio/blkio.weight")) || anyChild(root, "blkio/*/blkio.bfq.weight")
+	f.BlkioWeightDevice = exists(filepath.Join(root, "blkio/blkio.weight_device")) || anyChild(root, "blkio/*/blkio.bfq.weight_device") && anyBFQ("/sys")
 }
 
 // detectV1 looks for the files of each controller at its root.
 func detectV1(root string) Features {
 	has := func(name string) bool { return exists(filepath.Join(root, name)) }
-	f := Features{
+	return Features{
 		Memory:            has("memory/memory.limit_in_bytes"),
 		Swap:              has("memory/memory.memsw.limit_in_bytes"),
 		MemoryReservation: has("memory/memory.soft_limit_in_bytes"),
@@ -61,10 +79,6 @@ func detectV1(root string) Features {
 		CPUs:              firstLine(filepath.Join(root, "cpuset/cpuset.cpus")),
 		Mems:              firstLine(filepath.Join(root, "cpuset/cpuset.mems")),
 	}
-	// BFQ's weights are not at the root.
-	f.BlkioWeight = has("blkio/blkio.weight") || anyChild(root, "blkio/*/blkio.bfq.weight")
-	f.BlkioWeightDevice = has("blkio/blkio.weight_device") || anyChild(root, "blkio/*/blkio.bfq.weight_device") && anyBFQ("/sys")
-	return f
 }
 
 // detectV2 reads which controllers there are. What version 2 has dropped stays
@@ -79,9 +93,8 @@ func detectV2(root string) Features {
 		// The root group has no limits, so any group below it is asked.
 		Swap:      have["memory"] && anyChild(root, "*/memory.swap.max"),
 		CPUShares: have["cpu"], CPUQuota: have["cpu"], Cpuset: have["cpuset"], Pids: have["pids"],
-		CPUs:        firstLine(filepath.Join(root, "cpuset.cpus.effective")),
-		Mems:        firstLine(filepath.Join(root, "cpuset.mems.effective")),
-		BlkioWeight: have["io"] && (anyChild(root, "*/io.weight") || anyChild(root, "*/io.bfq.weight")), BlkioWeightDevice: have["io"] && anyChild(root, "*/io.bfq.weight") && anyBFQ("/sys"),
+		CPUs:    firstLine(filepath.Join(root, "cpuset.cpus.effective")),
+		Mems:    firstLine(filepath.Join(root, "cpuset.mems.effective")),
 		ReadBps: have["io"], WriteBps: have["io"], ReadIOps: have["io"], WriteIOps: have["io"],
 	}
 }

@@ -33,8 +33,7 @@ func HostFacts() (spec.Host, error) {
 	// systemd owns the unified tree where it runs; on version 1 everybody writes
 	// to their own part.
 	h.SystemdCgroup = h.CgroupV2 && exists("/run/systemd/system")
-	h.Cgroup = cgroup.Detect(cgroupRoot)
-	h.SwapLimit = h.Cgroup.Swap
+	h.Cgroup = func(weights bool) cgroup.Features { return cgroup.Detect(cgroupRoot, weights) }
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return h, err

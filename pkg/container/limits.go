@@ -19,9 +19,20 @@ func (*Service) checkLimits(hc *container.HostConfig, host spec.Host) ([]string,
 		return nil, errorf(errdefs.ErrInvalidArgument, `cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice"`)
 	}
 	limits.Adapt(&hc.Resources)
-	return limits.Check(&hc.Resources, machine(host), false)
+	if !limits.Any(hc.Resources) { // the common case need not ask the machine
+		if host.CgroupV2 {
+			hc.OomKillDisable = nil
+		}
+		return nil, nil
+	}
+	return limits.Check(&hc.Resources, machine(host, hc.Resources), false)
 }
 
-func machine(host spec.Host) limits.Machine {
-	return limits.Machine{Features: host.Cgroup, NumCPU: runtime.NumCPU()}
+// machine is what the limits of r are measured by.
+func machine(host spec.Host, r container.Resources) limits.Machine {
+	m := limits.Machine{NumCPU: runtime.NumCPU()}
+	if host.Cgroup != nil {
+		m.Features = host.Cgroup(r.BlkioWeight > 0 || len(r.BlkioWeightDevice) > 0)
+	}
+	return m
 }

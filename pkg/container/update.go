@@ -40,7 +40,7 @@ func (s *Service) Update(ctx context.Context, ref string, opts UpdateOptions) ([
 	if err != nil {
 		return nil, fmt.Errorf("looking at the host: %w", err)
 	}
-	warnings, err := limits.Check(&opts.Resources, machine(host), true)
+	warnings, err := limits.Check(&opts.Resources, machine(host, opts.Resources), true)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,9 @@ func limited(t *testing.T) (*world, context.Context) {
 	t.Helper()
 	w, ctx := newWorld(t)
 	w.cfg.Host = func() (spec.Host, error) {
-		return spec.Host{Cgroup: cgroup.Features{Memory: true, Swap: true, MemoryReservation: true, CPUQuota: true, CPUShares: true, Pids: true, Cpuset: true}}, nil
+		return spec.Host{Cgroup: func(bool) cgroup.Features {
+			return cgroup.Features{Memory: true, Swap: true, MemoryReservation: true, CPUQuota: true, CPUShares: true, Pids: true, Cpuset: true}
+		}}, nil
 	}
 	return w, ctx
 }

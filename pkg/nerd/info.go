@@ -64,7 +64,7 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		DriverStatus:    [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
 		Plugins:         system.PluginsInfo{Network: []string{"bridge", "host", "none"}, Log: driver.Names()},
 		MemoryLimit:     true,
-		SwapLimit:       host.SwapLimit,
+		SwapLimit:       host.Cgroup(false).Swap,
 		CPUCfsPeriod:    true,
 		CPUCfsQuota:     true,
 		CPUShares:       true,

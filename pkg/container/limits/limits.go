@@ -5,6 +5,7 @@ package limits
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -74,6 +75,18 @@ func Adapt(r *container.Resources) {
 	if r.OomKillDisable == nil {
 		r.OomKillDisable = new(bool)
 	}
+}
+
+// Any tells whether a limit is set at all.
+func Any(r container.Resources) bool {
+	numbers := []int64{
+		r.Memory, r.MemorySwap, r.MemoryReservation, r.NanoCPUs, r.CPUShares, r.CPUPeriod, r.CPUQuota, r.CPURealtimePeriod, r.CPURealtimeRuntime,
+		int64(r.BlkioWeight), int64(r.IOMaximumIOps), int64(r.IOMaximumBandwidth),
+		int64(len(r.CpusetCpus) + len(r.CpusetMems) + len(r.BlkioWeightDevice)),
+		int64(len(r.BlkioDeviceReadBps) + len(r.BlkioDeviceWriteBps) + len(r.BlkioDeviceReadIOps) + len(r.BlkioDeviceWriteIOps)),
+	}
+	return slices.ContainsFunc(numbers, func(n int64) bool { return n != 0 }) ||
+		r.MemorySwappiness != nil || r.PidsLimit != nil || r.OomKillDisable != nil && *r.OomKillDisable
 }
 
 func (c *checker) memory() error {

@@ -123,6 +123,26 @@ func TestOOMKillerWithoutLimit(t *testing.T) {
 	}
 }
 
+// Whatever Check may refuse or warn of counts as a limit.
+func TestAny(t *testing.T) {
+	none := container.Resources{CgroupParent: "/x", DeviceCgroupRules: []string{"c 1:1 r"}, Devices: []container.DeviceMapping{{}}}
+	Adapt(&none)
+	if Any(none) {
+		t.Errorf("%+v", none)
+	}
+	if warnings, err := Check(&none, Machine{NumCPU: 1}, false); err != nil || len(warnings) > 0 {
+		t.Errorf("%q, %v", warnings, err)
+	}
+	for name, r := range map[string]container.Resources{
+		"memory": {Memory: 1}, "pids": {PidsLimit: ptr(int64(0))}, "set": {CpusetMems: "0"}, "weight": {BlkioWeight: 1}, "oom": {OomKillDisable: ptr(true)},
+		"throttle": {BlkioDeviceReadIOps: []*blkiodev.ThrottleDevice{{}}}, "windows": {IOMaximumIOps: 1}, "swappiness": {MemorySwappiness: ptr(int64(0))}, "negative": {NanoCPUs: -1},
+	} {
+		if !Any(r) {
+			t.Errorf("%s is a limit", name)
+		}
+	}
+}
+
 func TestMerge(t *testing.T) {
 	have := container.Resources{Memory: 64 << 20, MemorySwap: 128 << 20, NanoCPUs: 1e9, CpusetCpus: "0", PidsLimit: ptr(int64(5))}
 	change := container.Resources{

@@ -24,9 +24,10 @@ type Host struct {
 	AppArmor      bool
 	SELinux       bool
 	Seccomp       bool
-	SwapLimit     bool // the kernel can limit swap
-	Cgroup        cgroup.Features
-	Hugetlb       bool
+	// Cgroup says what control groups can limit; weights, those of block devices
+	// included, which takes longer to find out. Nil: nothing.
+	Cgroup  func(weights bool) cgroup.Features
+	Hugetlb bool
 	// Devices lists the device at a path, or those below a folder.
 	Devices func(path string) ([]specs.LinuxDevice, error)
 	// SeccompProfile turns a profile in Docker's JSON into rules for the

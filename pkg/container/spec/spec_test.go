@@ -15,7 +15,7 @@ import (
 // testHost is a machine with cgroups version 2 and all that a kernel can have.
 func testHost() Host {
 	return Host{
-		CgroupV2: true, Seccomp: true, SwapLimit: true, Capabilities: knownCapabilities,
+		CgroupV2: true, Seccomp: true, Capabilities: knownCapabilities,
 		Devices: func(path string) ([]specs.LinuxDevice, error) {
 			switch path {
 			case "/dev/fuse":
