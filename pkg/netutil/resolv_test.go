@@ -116,3 +116,27 @@ func FuzzHosts(f *testing.F) {
 		}
 	})
 }
+
+func TestResolvConfNames(t *testing.T) {
+	addrs := []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("10.2.0.1"), netip.MustParseAddr("10.3.0.1"), netip.MustParseAddr("10.4.0.1")}
+	host := []byte("nameserver 192.0.2.1\nsearch corp.example\noptions edns0\n")
+	for _, c := range []struct {
+		search, options []string
+		want            string
+	}{
+		{nil, nil, "nameserver 10.1.0.1\nnameserver 10.2.0.1\nnameserver 10.3.0.1\nsearch corp.example\noptions edns0 ndots:0\n"},
+		{[]string{"."}, []string{"ndots:2"}, "nameserver 10.1.0.1\nnameserver 10.2.0.1\nnameserver 10.3.0.1\noptions ndots:2\n"},
+	} {
+		got, err := ResolvConfNames(host, addrs, c.search, c.options)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v %v:\n%s%v", c.search, c.options, got, err)
+		}
+	}
+}
+
+func TestHostsLinks(t *testing.T) {
+	got, err := Hosts("web", "", []netip.Addr{netip.MustParseAddr("172.17.0.3")}, nil, HostsEntry{netip.MustParseAddr("172.17.0.9"), []string{"store", "db"}})
+	if err != nil || !strings.HasSuffix(string(got), "\n172.17.0.9\tstore db\n172.17.0.3\tweb\n") {
+		t.Errorf("%s%v", got, err)
+	}
+}
