@@ -12,6 +12,14 @@ func containerEntries() []Entry {
 			Instead: "make a description with `nvidia-ctk cdi generate`",
 		},
 		{
+			Commands: making, Flag: "pids-limit", Value: "`-1`", Kind: Differs,
+			Why: "It lifts the limit that systemd sets for its units as well, and `inspect` shows 0, as after an update. Docker leaves systemd's in force.",
+		},
+		{
+			Commands: []string{"stats"}, Flag: "no-stream", Kind: Differs,
+			Why: "The two readings that make a percentage are half a second apart, in Docker one to two seconds.",
+		},
+		{
 			Commands: []string{"update"}, Flag: "memory", Kind: Differs,
 			Why: "Below the reservation it is refused, as for a new container. Docker takes it, and the container cannot be started any more. " +
 				"A container whose swap is unlimited can get more memory, which Docker refuses.",
