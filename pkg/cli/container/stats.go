@@ -1,9 +1,7 @@
 package container
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"time"
 
 	"github.com/moby/moby/api/types/events"
@@ -134,32 +132,5 @@ func runStats(ctx context.Context, o *StatsOptions) error {
 		if err := pause(ctx, o.Interval); err != nil {
 			return err
 		}
-	}
-}
-
-// drawStats writes over what the last frame has left on the screen, in one write,
-// so that nothing flickers.
-func drawStats(o *StatsOptions, list []container.Measured) error {
-	var text, frame bytes.Buffer
-	if err := format.Stats(&text, o.Format, o.NoTrunc, list); err != nil {
-		return err
-	}
-	frame.WriteString("\x1b[H")
-	for line := range bytes.Lines(text.Bytes()) {
-		frame.Write(bytes.TrimSuffix(line, []byte{'\n'}))
-		frame.WriteString("\x1b[K\n")
-	}
-	frame.WriteString("\x1b[J")
-	_, err := io.Copy(o.IO.Out, &frame)
-	return err
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
