@@ -221,6 +221,33 @@ func (s *Service) updateLinked(ctx context.Context, c *Container) error {
 	return errors.Join(failed...)
 }
 
+// Unlink removes a link, CONTAINER/ALIAS, of a container on the default bridge. Its
+// /etc/hosts is written anew; the variables stay until it is started again.
+func (s *Service) Unlink(ctx context.Context, ref string) error {
+	name, alias, ok := strings.Cut(strings.TrimPrefix(ref, "/"), "/")
+	if !ok || alias == "" {
+		return errorf(errdefs.ErrInvalidArgument, "Could not get parent %s for link: CONTAINER/ALIAS is expected", ref)
+	}
+	found, err := s.own(ctx, name, "unlink")
+	if err != nil {
+		return err
+	}
+	return s.locked(ctx, found.ID, func(c *Container) error {
+		left := slices.DeleteFunc(slices.Clone(c.HostConfig.Links), func(text string) bool {
+			_, a := splitLink(text)
+			return a == alias
+		})
+		if len(left) == len(c.HostConfig.Links) {
+			return errorf(errdefs.ErrNotFound, "no such link: %s", ref)
+		}
+		c.HostConfig.Links = left
+		if err := s.saveRecord(ctx, c); err != nil || !c.Running() {
+			return err
+		}
+		return s.writeHosts(ctx, c, nil)
+	})
+}
+
 // shownLinks are the links as inspect shows them: /NAME:/OWN/ALIAS.
 func shownLinks(c *Container) *container.HostConfig {
 	if !hasLinks(c) {

@@ -61,10 +61,8 @@ func TestRmArgs(t *testing.T) {
 	if err := execute(t, NewCmdRm(newFactory(t), keep), "-fv a"); err != nil || !got.Remove.Force || !got.Remove.Volumes {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	got = nil
-	err := execute(t, NewCmdRm(newFactory(t), keep), "-l a")
-	if got != nil || err == nil || errs.Code(err, -1) != -1 || !strings.Contains(err.Error(), "--link is not supported") {
-		t.Fatalf("got %v, %v", got, err)
+	if err := execute(t, NewCmdRm(newFactory(t), keep), "-l a/b"); err != nil || !got.Link || got.Names[0] != "a/b" {
+		t.Fatalf("got %+v, %v", got, err)
 	}
 }
 

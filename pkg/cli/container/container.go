@@ -31,6 +31,7 @@ type Service interface {
 	Restart(context.Context, string, container.StopOptions) error
 	Remove(context.Context, string, container.RemoveOptions) error
 	Rename(context.Context, string, string) error
+	Unlink(context.Context, string) error
 	Update(context.Context, string, container.UpdateOptions) ([]string, error)
 	Top(context.Context, string, []string) (apicontainer.TopResponse, error)
 	Pause(context.Context, string) error

@@ -48,6 +48,7 @@ func execute(t *testing.T, cmd *cobra.Command, args string) error {
 // fake is a domain of which a test sets the functions that it expects to be
 // called; the others panic.
 type fake struct {
+	unlinked []string
 	Service
 	create  func(container.CreateOptions) (container.CreateResult, error)
 	run     func(container.CreateOptions, container.StartOptions) (string, container.Outcome, error)
@@ -142,6 +143,11 @@ func (f *fake) Kill(_ context.Context, name, signal string) error {
 
 func (f *fake) Remove(_ context.Context, name string, _ container.RemoveOptions) error {
 	return missing(name)
+}
+
+func (f *fake) Unlink(_ context.Context, ref string) error {
+	f.unlinked = append(f.unlinked, ref)
+	return nil
 }
 
 func (f *fake) Rename(_ context.Context, name, to string) error {

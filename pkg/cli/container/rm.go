@@ -16,6 +16,7 @@ import (
 type RmOptions struct {
 	Base
 	Names  []string
+	Link   bool // the names are of links
 	Remove container.RemoveOptions
 }
 
@@ -25,22 +26,18 @@ func NewCmdRm(f *factory.Factory, runF func(context.Context, *RmOptions) error) 
 	if runF == nil {
 		runF = runRm
 	}
-	var link bool
 	cmd := verb("rm [OPTIONS] CONTAINER [CONTAINER...]", "Remove one or more containers", flagx.MinArgs(1))
 	cmd.Aliases = []string{"remove"}
 	also(cmd, "nerd container rm, nerd container remove, nerd rm")
 	cmd.Example = "  nerd rm web\n  nerd rm --force --volumes web db"
 	cmd.ValidArgsFunction = complete.Containers(f, nil)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if link {
-			return flagx.FlagError(cmd, flagx.Unsupported("--link is", "there are no links to remove"))
-		}
 		o.Names = args
 		return runF(cmd.Context(), o)
 	}
 	fs := cmd.Flags()
 	fs.BoolVarP(&o.Remove.Force, "force", "f", false, "Kill a container that runs, then remove it")
-	fs.BoolVarP(&link, "link", "l", false, "Remove a link between containers")
+	fs.BoolVarP(&o.Link, "link", "l", false, "Remove a link, CONTAINER/ALIAS, instead of a container")
 	fs.BoolVarP(&o.Remove.Volumes, "volumes", "v", false, "Remove the anonymous volumes of the container too")
 	return cmd
 }
@@ -53,6 +50,9 @@ func runRm(ctx context.Context, o *RmOptions) error {
 		return err
 	}
 	return eachPrint(ctx, o.IO, o.Names, func(ctx context.Context, name string) (string, error) {
+		if o.Link {
+			return name, s.Unlink(ctx, name)
+		}
 		err := s.Remove(ctx, name, o.Remove)
 		if o.Remove.Force && errdefs.IsNotFound(err) {
 			err = &harmless{err}

@@ -211,6 +211,23 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
+func TestLinks(t *testing.T) {
+	got, err := parse(t, "--link", "db:store", "image")
+	if err != nil || got.Networks != nil || len(got.HostConfig.Links) != 1 || got.HostConfig.Links[0] != "db:store" {
+		t.Errorf("on the default bridge: %v %v, %v", got.Networks, got.HostConfig.Links, err)
+	}
+	got, err = parse(t, "--network", "own", "--link", "db:store", "image")
+	if err != nil || got.Networks["own"] == nil || len(got.Networks["own"].Links) != 1 {
+		t.Errorf("on another: %v, %v", got.Networks, err)
+	}
+	if got, err := parse(t, "--network", "ns:/run/netns/x", "image"); err != nil || got.Networks != nil || got.HostConfig.NetworkMode != "ns:/run/netns/x" {
+		t.Errorf("a namespace: %v, %v", got.Networks, err)
+	}
+	if _, err := parse(t, "--network", "ns:/run/netns/x", "--ip", "10.0.0.1", "image"); err == nil {
+		t.Error("an address in a namespace was accepted")
+	}
+}
+
 func TestPlatformAndName(t *testing.T) {
 	got, err := parse(t, "--platform", "linux/arm64", "--name", "web", "image")
 	if err != nil || got.Platform == nil || got.Platform.Architecture != "arm64" || got.Name != "web" {
