@@ -10,13 +10,13 @@ import "slices"
 type Kind string
 
 const (
-	// Refused: an error, before anything is made. Nothing is ever ignored silently.
+	// Refused is an error, before anything is made. Nothing is ever ignored silently.
 	Refused Kind = "refused"
-	// Warned: accepted without effect, and said so on stderr.
+	// Warned is accepted without effect, and said so on stderr.
 	Warned Kind = "accepted with a warning"
-	// Differs: has an effect, in another way or with other words than Docker's.
+	// Differs has an effect, in another way or with other words than Docker's.
 	Differs Kind = "differs"
-	// Extra: nerd's own, Docker does not have it.
+	// Extra is nerd's own, Docker does not have it.
 	Extra Kind = "only in nerd"
 )
 

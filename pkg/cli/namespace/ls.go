@@ -65,9 +65,9 @@ func write(out io.Writer, layout string, quiet bool, list []namespace.Namespace)
 		layout = defaultTable
 	}
 	c := formatter.Context{Output: out, Format: formatter.Format(layout)}
-	return c.Write(newRow(namespace.Namespace{}), func(print func(formatter.SubContext) error) error {
+	return c.Write(newRow(namespace.Namespace{}), func(line func(formatter.SubContext) error) error {
 		for _, n := range list {
-			if err := print(newRow(n)); err != nil {
+			if err := line(newRow(n)); err != nil {
 				return err
 			}
 		}
