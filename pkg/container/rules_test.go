@@ -279,14 +279,17 @@ func TestCheckHostConfig(t *testing.T) {
 	for name, hc := range map[string]container.HostConfig{
 		"--rm and a policy":  {AutoRemove: true, RestartPolicy: container.RestartPolicy{Name: "always"}},
 		"unknown policy":     {RestartPolicy: container.RestartPolicy{Name: "nosuch"}},
-		"log driver":         {LogConfig: container.LogConfig{Type: "syslog"}},
+		"log driver":         {LogConfig: container.LogConfig{Type: "no-such-driver"}},
 		"retries, no policy": {RestartPolicy: container.RestartPolicy{Name: "always", MaximumRetryCount: 2}},
 	} {
+		if hc.LogConfig.Type == "" {
+			hc.LogConfig.Type = "json-file"
+		}
 		if err := checkHostConfig(&hc); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	hc := container.HostConfig{NetworkMode: "host", PortBindings: network.PortMap{network.MustParsePort("80/tcp"): {{}}}}
+	hc := container.HostConfig{NetworkMode: "host", LogConfig: container.LogConfig{Type: "json-file"}, PortBindings: network.PortMap{network.MustParsePort("80/tcp"): {{}}}}
 	if err := checkHostConfig(&hc); err != nil || hc.PortBindings != nil {
 		t.Errorf("ports on the host's network: %v, %v", hc.PortBindings, err)
 	}

@@ -233,7 +233,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Every flag of Docker's verbs is there, with its shorthand.
+// Every flag of Docker's verbs is there, with its shorthand; push has two of
+// nerdctl's as well.
 func TestFlagsAreDockers(t *testing.T) {
 	want := map[string]string{
 		"history": "format human/H no-trunc platform quiet/q",
@@ -241,6 +242,7 @@ func TestFlagsAreDockers(t *testing.T) {
 		"import":  "change/c message/m platform",
 		"load":    "input/i platform quiet/q",
 		"pull":    "all-tags/a disable-content-trust platform quiet/q",
+		"push":    "all-platforms all-tags/a allow-nondistributable-artifacts disable-content-trust platform quiet/q",
 		"rmi":     "force/f no-prune platform",
 		"save":    "output/o platform",
 		"tag":     "",
