@@ -164,7 +164,7 @@ func (s *Service) still(n *Network) (bool, error) {
 }
 
 // add runs the chain, a second time if the first ran out of addresses or met one
-// that is taken and a sweep found leases that nobody holds any more.
+// that is taken, once what nobody holds any more has been swept.
 func (s *Service) add(ctx context.Context, rec *record, j *joined, list *libcni.NetworkConfigList) error {
 	rt, err := s.runtime(rec, j)
 	if err != nil {
@@ -185,15 +185,12 @@ func (s *Service) add(ctx context.Context, rec *record, j *joined, list *libcni.
 	return err
 }
 
-// healAddresses gives back what an earlier, killed ADD of this container took and
-// the leases that nobody holds any more. It tells whether another ADD is worth it.
+// healAddresses gives back what the ADD that failed, or an earlier, killed one of
+// this container took, and the leases that nobody holds any more. It tells whether
+// another ADD is worth it: also when there was nothing to sweep, for that may mean
+// that it has just been given back.
 func (s *Service) healAddresses(ctx context.Context, id string, list *libcni.NetworkConfigList, rt *libcni.RuntimeConf) bool {
-	own, err := s.leasesOf(list.Name, id)
-	if err != nil {
-		return false
-	}
-	swept, err := s.sweepLeases(ctx, list.Name, id)
-	if err != nil || len(own)+swept == 0 {
+	if _, err := s.sweepLeases(ctx, list.Name, id); err != nil {
 		return false
 	}
 	return s.cni.DelNetworkList(ctx, list, rt) == nil

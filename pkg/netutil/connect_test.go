@@ -1,6 +1,7 @@
 package netutil
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/containerd/errdefs"
+	"github.com/containernetworking/cni/pkg/types"
 )
 
 // several makes networks and a container on the first of them.
@@ -114,6 +116,33 @@ func TestConnectKilled(t *testing.T) {
 	}
 	if rec, err := s.load("c1"); err != nil || len(rec.Joined) != 1 {
 		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
+// An address of a container that has just ended is waited for, not refused.
+func TestExhaustionWaitsForEnded(t *testing.T) {
+	s, _, plugins := several(t, "small")
+	req := request("c1")
+	req.Endpoints = []Endpoint{{Network: "small"}}
+	_, err := s.Attach(t.Context(), req)
+	must(t, err)
+	must(t, s.Retire(t.Context(), "c1"))
+	l, err := s.lock(t.Context(), "c1") // its companion is at it
+	must(t, err)
+	full := true
+	plugins.before = func(call string) error {
+		if strings.HasPrefix(call, "ADD") && full {
+			full = false
+			go func() { _ = errors.Join(s.detachLocked(t.Context(), "c1"), l.Remove()) }()
+			return &types.Error{Msg: "no IP addresses available in range set: x"}
+		}
+		return nil
+	}
+	_, err = s.NewSandbox(t.Context(), "c2")
+	must(t, err)
+	req.ContainerID = "c2"
+	if _, err := s.Attach(t.Context(), req); err != nil {
+		t.Errorf("the address was not waited for: %v", err)
 	}
 }
 

@@ -158,3 +158,22 @@ func (s *Service) reap(ctx context.Context, id string) (bool, error) {
 	}
 	return true, errors.Join(s.detachLocked(withLock(ctx, l), id), l.Remove())
 }
+
+// awaitReap is reap for a container that has ended: its companion is giving its
+// network back, or is about to, so it is waited for.
+func (s *Service) awaitReap(ctx context.Context, id string) (bool, error) {
+	patient, cancel := context.WithTimeout(ctx, leavingTime)
+	defer cancel()
+	l, err := s.lock(patient, id)
+	if err != nil {
+		return false, err
+	}
+	rec, err := s.load(id)
+	switch {
+	case err == nil && rec == nil:
+		return true, l.Remove() // it has been given back meanwhile
+	case err != nil || !s.abandoned(ctx, rec):
+		return false, errors.Join(err, l.Release())
+	}
+	return true, errors.Join(s.detachLocked(withLock(ctx, l), id), l.Remove())
+}

@@ -123,7 +123,11 @@ func (s *Service) sweepLeases(ctx context.Context, cniName, except string) (int,
 			swept++
 			continue
 		}
-		if reaped, err := s.reap(ctx, l.id); err == nil && reaped {
+		reap := s.reap
+		if rec.Ended {
+			reap = s.awaitReap
+		}
+		if reaped, err := reap(ctx, l.id); err == nil && reaped {
 			swept++
 		}
 	}
