@@ -31,7 +31,7 @@ type CopyOptions struct {
 // host. Set-id bits and capabilities stay behind, devices are refused: what a
 // container made gets no power on the host.
 func (s *Service) CopyFrom(ctx context.Context, ref string, opts CopyOptions, hostPath string) error {
-	return s.copy(ctx, ref, events.ActionArchivePath, opts, func(c *Container, inside archive.Place, o archive.CopyOptions) error {
+	return s.copy(ctx, ref, events.ActionArchivePath, opts, func(_ *Container, inside archive.Place, o archive.CopyOptions) error {
 		host, err := rootfs.Open("/", rootfs.Everywhere)
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func (s *Service) CopyFrom(ctx context.Context, ref string, opts CopyOptions, ho
 
 // CopyTar writes a file or a folder of a container as a tar.
 func (s *Service) CopyTar(ctx context.Context, ref string, opts CopyOptions, w io.Writer) error {
-	return s.copy(ctx, ref, events.ActionArchivePath, opts, func(c *Container, inside archive.Place, o archive.CopyOptions) error {
+	return s.copy(ctx, ref, events.ActionArchivePath, opts, func(_ *Container, inside archive.Place, o archive.CopyOptions) error {
 		o.Hollow, o.Check = hollow, notKernels
 		return archive.Write(ctx, inside, o, archive.NewWriter(w))
 	})

@@ -22,8 +22,7 @@ import (
 // release is called.
 func (s *Service) tree(ctx context.Context, c *Container, write bool) (tree *rootfs.FS, release func() error, err error) {
 	if s.visible(c) {
-		tree, err := s.live(c, rootfs.Live)
-		if err == nil {
+		if tree, err = s.live(c, rootfs.Live); err == nil {
 			return tree, tree.Close, nil
 		}
 		if c.Running() {
@@ -31,8 +30,10 @@ func (s *Service) tree(ctx context.Context, c *Container, write bool) (tree *roo
 		}
 	}
 	if c.Foreign && !write { // no lock keeps its maker from starting it meanwhile
-		tree, err := s.rootTree(ctx, c)
-		return tree, tree.Close, err
+		if tree, err = s.rootTree(ctx, c); err != nil {
+			return nil, nil, err
+		}
+		return tree, tree.Close, nil
 	}
 	l, err := s.lock(ctx, c.ID)
 	if err != nil {

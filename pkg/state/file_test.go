@@ -146,8 +146,12 @@ func TestSameFile(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{file, file, true}, {file, link, true}, {file, dir, false},
-		{"/nowhere", "/nowhere", true}, {"/nowhere", "/elsewhere", false}, {file, "/nowhere", false},
+		{file, file, true},
+		{file, link, true},
+		{file, dir, false},
+		{"/nowhere", "/nowhere", true},
+		{"/nowhere", "/elsewhere", false},
+		{file, "/nowhere", false},
 	} {
 		if got := SameFile(c.a, c.b); got != c.want {
 			t.Errorf("SameFile(%s, %s) is %v", c.a, c.b, got)

@@ -80,7 +80,7 @@ func Containers(f *factory.Factory, keep func(apicontainer.ContainerState) bool)
 // word begins no container's name.
 func ContainerPaths(f *factory.Factory) Func {
 	containers := Containers(f, nil)
-	return func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var found []cobra.Completion
 		if !strings.ContainsAny(word, "./:") {
 			names, _ := containers(cmd, nil, word)

@@ -10,10 +10,9 @@ import (
 	"sync"
 
 	"github.com/containerd/log"
-
 	apicontainer "github.com/moby/moby/api/types/container"
-	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 
+	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/config"
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/errs"

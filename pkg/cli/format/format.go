@@ -54,15 +54,15 @@ func Containers(w io.Writer, layout formatter.Format, noTrunc bool, list []conta
 const veil = "\uE000"
 
 // veilSlashes hides the slashes in names such as k8s://NAMESPACE/POD.
-func veilSlashes(list []container.Summary) (out []container.Summary, any bool) {
+func veilSlashes(list []container.Summary) (out []container.Summary, found bool) {
 	out = slices.Clone(list)
 	for i, c := range out {
 		if len(c.Names) != 1 || strings.Count(c.Names[0], "/") < 2 {
 			continue
 		}
-		out[i].Names, any = []string{strings.ReplaceAll(strings.TrimPrefix(c.Names[0], "/"), "/", veil)}, true
+		out[i].Names, found = []string{strings.ReplaceAll(strings.TrimPrefix(c.Names[0], "/"), "/", veil)}, true
 	}
-	return out, any
+	return out, found
 }
 
 // Value writes one value: as JSON on one line for "json", else through the

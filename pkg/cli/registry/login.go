@@ -95,7 +95,7 @@ func (o *LoginOptions) readStdin() error {
 	case o.password:
 		return errors.New("--password and --password-stdin are mutually exclusive")
 	case o.User == "":
-		return errors.New("Must provide --username with --password-stdin")
+		return errors.New("Must provide --username with --password-stdin") //nolint:staticcheck // Docker's words
 	}
 	data, err := io.ReadAll(io.LimitReader(o.IO.In, maxSecret))
 	if err != nil {
@@ -111,7 +111,7 @@ func (o *LoginOptions) readStdin() error {
 // ask has the user type what was not given.
 func (o *LoginOptions) ask(ctx context.Context) error {
 	if !o.IO.InIsTerminal() {
-		return errors.New("Cannot perform an interactive login from a non TTY device: use --username and --password-stdin")
+		return errors.New("Cannot perform an interactive login from a non TTY device: use --username and --password-stdin") //nolint:staticcheck // Docker's words
 	}
 	var err error
 	if o.User == "" {

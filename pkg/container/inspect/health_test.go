@@ -21,24 +21,29 @@ func TestHealth(t *testing.T) {
 		{"none", container.StateRunning, nil, "Up 5 minutes", container.HealthSummary{Status: "none"}, ""},
 		{
 			"starting", container.StateRunning, &container.Health{Status: "starting"}, "Up 5 minutes (health: starting)",
-			container.HealthSummary{Status: "starting"}, `"Health":{"Status":"starting","FailingStreak":0,"Log":[]}`,
+			container.HealthSummary{Status: "starting"},
+			`"Health":{"Status":"starting","FailingStreak":0,"Log":[]}`,
 		},
 		{
 			"healthy", container.StateRunning, &container.Health{Status: "healthy"}, "Up 5 minutes (healthy)",
-			container.HealthSummary{Status: "healthy"}, `"Health":{"Status":"healthy"`,
+			container.HealthSummary{Status: "healthy"},
+			`"Health":{"Status":"healthy"`,
 		},
 		{
 			"unhealthy", container.StateRunning, &container.Health{Status: "unhealthy", FailingStreak: 3, Log: []*container.HealthcheckResult{result}},
-			"Up 5 minutes (unhealthy)", container.HealthSummary{Status: "unhealthy", FailingStreak: 3},
+			"Up 5 minutes (unhealthy)",
+			container.HealthSummary{Status: "unhealthy", FailingStreak: 3},
 			`"FailingStreak":3,"Log":[{"Start":"2026-11-21T04:56:05.833290197Z","End":"2026-11-21T04:57:03.833290197Z","ExitCode":1,"Output":"no\n"}]`,
 		},
 		{
 			"paused", container.StatePaused, &container.Health{Status: "unhealthy"}, "Up 5 minutes (Paused)",
-			container.HealthSummary{Status: "unhealthy"}, `"Status":"unhealthy"`,
+			container.HealthSummary{Status: "unhealthy"},
+			`"Status":"unhealthy"`,
 		},
 		{
 			"ended", container.StateExited, &container.Health{Status: "unhealthy"}, "Exited (137) 5 minutes ago",
-			container.HealthSummary{Status: "unhealthy"}, `"Status":"unhealthy"`,
+			container.HealthSummary{Status: "unhealthy"},
+			`"Status":"unhealthy"`,
 		},
 	} {
 		in := example(t, c.state)
