@@ -2,21 +2,28 @@ package netutil
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/invoke"
+	"golang.org/x/sys/unix"
 
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
 // The plugin dhcp renews leases from a process of its own, which the first
-// container of such a network starts. It holds the leases, so it stays.
+// container of such a network starts. It holds the leases, so it stays until the last
+// of these networks is removed.
 
 func (s *Service) dhcpSocket() string { return filepath.Join(s.cfg.Layout.Run, "dhcp.sock") }
 
@@ -65,6 +72,34 @@ func (s *Service) ensureDHCP(ctx context.Context, n *Network) (err error) {
 			return nil
 		}
 	}
+}
+
+// stopDHCP ends the process with the last network that needs it.
+func (s *Service) stopDHCP(ctx context.Context, gone *Network) error {
+	if gone.IPAM != ipamDHCP {
+		return nil
+	}
+	list, err := s.Networks(ctx)
+	if err != nil || slices.ContainsFunc(list, func(n Network) bool { return n.IPAM == ipamDHCP }) {
+		return err
+	}
+	text, err := os.ReadFile(s.dhcpSocket() + ".pid")
+	if err != nil {
+		return nil //nolint:nilerr // it does not run
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil //nolint:nilerr // nor does a file that was cut off say who does
+	}
+	// The number may be another process's by now.
+	cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err == nil && strings.Contains(string(cmdline), s.dhcpSocket()) {
+		err = unix.Kill(pid, unix.SIGTERM)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		err = nil
+	}
+	return errors.Join(err, removeIfThere(s.dhcpSocket()+".pid"), removeIfThere(s.dhcpSocket()), removeIfThere(s.dhcpSocket()+".lock"))
 }
 
 // dials tells whether somebody listens on a unix socket.

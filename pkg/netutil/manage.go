@@ -108,7 +108,7 @@ func (s *Service) finishRemoval(ctx context.Context, n *Network, doomed string) 
 		}
 		failed = append(failed, err)
 	}
-	failed = append(failed, s.removeParent(ctx, n), os.RemoveAll(filepath.Join(s.cfg.Layout.IPAM(), n.CNIName)), removeIfThere(s.resolverConfig(n).Lock))
+	failed = append(failed, s.stopDHCP(ctx, n), s.removeParent(ctx, n), os.RemoveAll(filepath.Join(s.cfg.Layout.IPAM(), n.CNIName)), removeIfThere(s.resolverConfig(n).Lock))
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("removing network %s: %w", n.Name, err)
 	}

@@ -97,6 +97,16 @@ func TestRealUserNetworks(t *testing.T) {
 					return wantFetch(fmt.Sprint("container ", c.from), c.addr, c.want)
 				})
 			}
+			if backend == iptables { // the resolver is asked whatever else is dropped
+				run(t, "", "iptables", "-P", "INPUT", "DROP")
+				for port, want := range map[string]string{"53": "yes", "54": ""} {
+					serve(t, "/proc/self/ns/net", one.Gateway.String()+":"+port, "yes")
+					inNetns(t, s.cfg.Layout.Netns(cid(2)), func() error {
+						return wantFetch("the resolver", one.Gateway.String()+":"+port, want)
+					})
+				}
+				run(t, "", "iptables", "-P", "INPUT", "ACCEPT")
+			}
 			if inner.Gateway.IsValid() {
 				t.Errorf("an internal network has the gateway %s", inner.Gateway)
 			}
@@ -193,11 +203,6 @@ func TestRealDHCP(t *testing.T) {
 	time.Sleep(200 * time.Millisecond) // it opens its socket
 	_, err := s.Create(t.Context(), CreateOptions{Name: "lan", Driver: driverMacvlan, Options: map[string]string{optParent: "lan0"}, IPAM: network.IPAM{Driver: "dhcp"}})
 	must(t, err)
-	t.Cleanup(func() {
-		if pid, err := os.ReadFile(s.dhcpSocket() + ".pid"); err == nil {
-			run(t, "", "kill", strings.TrimSpace(string(pid)))
-		}
-	})
 	got := joinReal(t, s, 1, "lan")["lan"]
 	if !netip.MustParsePrefix("192.0.2.0/24").Contains(got.IPAddress) || got.IPAddress.As4()[3] < 50 || got.IPAddress.As4()[3] > 60 {
 		t.Errorf("address %s", got.IPAddress)
@@ -206,4 +211,7 @@ func TestRealDHCP(t *testing.T) {
 	inNetns(t, other, func() error { return wantFetch("the other host", got.IPAddress.String()+":80", "yes") })
 	dropAllOf(t, s, 1, "lan")
 	assertClean(t, s)
+	if dials(s.dhcpSocket()) {
+		t.Error("the plugin's process is left")
+	}
 }
