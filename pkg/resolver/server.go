@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,13 +115,14 @@ func localhost(name string, kind dnsmessage.Type) (addrs []any, found bool) {
 	return nil, true
 }
 
+// isOwn tells whether the host asks. Masquerading may have given its question any of
+// its addresses; only those can be bound.
 func (s *server) isOwn(a netip.Addr) bool {
-	for _, o := range s.own {
-		if o == a {
-			return true
-		}
+	if a.IsLoopback() || slices.Contains(s.own, a) {
+		return true
 	}
-	return a.IsLoopback()
+	pc, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+	return err == nil && pc.Close() == nil
 }
 
 // used tells whether there still are containers on the network.
