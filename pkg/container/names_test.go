@@ -1,6 +1,7 @@
 package container
 
 import (
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,5 +63,26 @@ func TestKilledRenameFreesItsNames(t *testing.T) {
 	}
 	if _, err := w.tryCreate(ctx, "old"); !errdefs.IsAlreadyExists(err) {
 		t.Errorf("the container's own name was given away: %v", err)
+	}
+}
+
+// TestLockOfAContainerThatIsGone looks at what a verb leaves that came too late.
+func TestLockOfAContainerThatIsGone(t *testing.T) {
+	w, ctx := newWorld(t)
+	id := w.create(t, ctx, "gone")
+	if err := w.Remove(ctx, id, RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := w.locked(ctx, id, func(*Container) error { return nil }); !errdefs.IsNotFound(err) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if left, err := os.ReadDir(w.cfg.Layout.ContainersRun()); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

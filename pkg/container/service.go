@@ -6,6 +6,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -196,8 +197,13 @@ func (s *Service) locked(ctx context.Context, id string, fn func(*Container) err
 	if err != nil {
 		return err
 	}
-	defer func() { _ = l.Release() }()
 	c, err := s.get(ctx, id)
+	if errdefs.IsNotFound(err) { // removed meanwhile: the lock has made its folder anew
+		_ = l.Remove()
+		_ = os.Remove(s.cfg.Layout.ContainerRun(id)) // fails while somebody still has a file there
+		return err
+	}
+	defer func() { _ = l.Release() }()
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxOpenTries ends the tries to make a file in a folder that others remove.
+const maxOpenTries = 100
+
 // Lock is an exclusive lock on a file, held across processes and released by
 // the kernel when its holder dies.
 type Lock struct{ f *os.File }
@@ -53,15 +56,18 @@ func tryLock(path string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
+// openLock opens the file, making it and its folders. Another process may remove
+// the folder at any moment, so it may take several tries.
 func openLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, os.ErrNotExist) {
+	for try := 0; ; try++ {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if !errors.Is(err, os.ErrNotExist) || try == maxOpenTries {
+			return f, err
+		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	}
-	return f, err
 }
 
 // Release gives the lock back. The file stays.
