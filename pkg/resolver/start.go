@@ -97,7 +97,8 @@ func launch(cfg Config, lock *os.File) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting the resolver of network %s: %w", cfg.Network, err)
 	}
-	return cmd.Process.Release()
+	go func() { _ = cmd.Wait() }() // a caller that outlives it is not to keep its remains
+	return nil
 }
 
 // environment is what all its processes get: a small heap is enough.
