@@ -162,7 +162,9 @@ func (s *Service) fetchHandler(fetcher remotes.Fetcher, report reporter) images.
 			}
 			return count(rc, desc, report), nil
 		})
-		if err := remotes.Fetch(ctx, store, from, desc); err != nil && !errdefs.IsAlreadyExists(err) {
+		// A download that is cut goes on where it stopped.
+		err := registry.Persist(ctx, func() error { return remotes.Fetch(ctx, store, from, desc) })
+		if err != nil && !errdefs.IsAlreadyExists(err) {
 			return nil, err
 		}
 		phase := Exists

@@ -105,7 +105,11 @@ func (s *Service) send(ctx context.Context, named reference.Named, target ocispe
 		}
 		return images.HandlerFunc(func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 			report.layer(desc, Waiting, 0)
-			children, err := h.Handle(ctx, desc)
+			var children []ocispec.Descriptor
+			err := registry.Persist(ctx, func() (err error) { // an upload that is cut starts anew
+				children, err = h.Handle(ctx, desc)
+				return err
+			})
 			if err != nil && !errors.Is(err, images.ErrStopHandler) {
 				return children, err
 			}

@@ -49,7 +49,7 @@ func explainStatus(verb string, ref reference.Named, status remoteerrors.ErrUnex
 		return denied(verb, name, domain)
 	case http.StatusNotFound:
 		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests: // it was asked several times
 		return errorf(errdefs.ErrUnavailable, "toomanyrequests: registry %s limits how often it can be asked, try again later", domain)
 	}
 	return errorf(errdefs.ErrUnavailable, "registry %s answered %s for %s", domain, status.Status, name)

@@ -97,10 +97,16 @@ func (r *Resolver) Hosts(ctx context.Context) docker.RegistryHosts {
 	opts.DefaultTLS = insecureTLS()
 	insecure := config.ConfigureHosts(ctx, opts)
 	return func(host string) ([]docker.RegistryHost, error) {
+		find := secure
 		if slices.Contains(r.cfg.Insecure, host) {
-			return insecure(host)
+			find = insecure
 		}
-		return secure(host)
+		hosts, err := find(host)
+		if err != nil {
+			return nil, err
+		}
+		bePatient(hosts)
+		return hosts, nil
 	}
 }
 
