@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"log"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -57,12 +58,12 @@ func testImage(t testing.TB, arch string, texts ...string) v1.Image {
 	t.Helper()
 	img := empty.Image
 	for _, text := range texts {
-		data := tarOf(t, map[string]string{"file-" + text: text})
+		data := tarOf(t, map[string]string{"file-" + text[:min(len(text), 20)]: text})
 		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "COPY " + text, Created: v1.Time{Time: created}}})
+		img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "COPY " + text[:min(len(text), 20)], Created: v1.Time{Time: created}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +127,7 @@ func load(t testing.TB, s *Service, data []byte) []Loaded {
 // 127.0.0.1.
 func registryServer(t testing.TB) (server *httptest.Server, host string) {
 	t.Helper()
-	server = httptest.NewServer(ggcr.New(ggcr.WithReferrersSupport(false)))
+	server = httptest.NewServer(ggcr.New(ggcr.WithReferrersSupport(false), ggcr.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	return server, strings.TrimPrefix(server.URL, "http://")
 }

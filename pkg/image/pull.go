@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
@@ -163,7 +166,7 @@ func (s *Service) fetchHandler(fetcher remotes.Fetcher, report reporter) images.
 			return count(rc, desc, report), nil
 		})
 		// A download that is cut goes on where it stopped.
-		err := registry.Persist(ctx, func() error { return remotes.Fetch(ctx, store, from, desc) })
+		err := registry.Persist(ctx, func() error { return fetchBlob(ctx, store, from, desc) })
 		if err != nil && !errdefs.IsAlreadyExists(err) {
 			return nil, err
 		}
@@ -174,6 +177,20 @@ func (s *Service) fetchHandler(fetcher remotes.Fetcher, report reporter) images.
 		report.layer(desc, phase, desc.Size)
 		return nil, nil
 	}
+}
+
+// fetchBlob is remotes.Fetch; where the registry cannot serve the rest of a blob
+// of which a part is here, it begins anew.
+func fetchBlob(ctx context.Context, store content.Store, from remotes.Fetcher, desc ocispec.Descriptor) error {
+	err := remotes.Fetch(ctx, store, from, desc)
+	var status remoteerrors.ErrUnexpectedStatus
+	if !errors.As(err, &status) || status.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		return err
+	}
+	if err := store.Abort(ctx, remotes.MakeRefKey(ctx, desc)); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return remotes.Fetch(ctx, store, from, desc)
 }
 
 type fetcherFunc func(context.Context, ocispec.Descriptor) (io.ReadCloser, error)

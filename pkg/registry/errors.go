@@ -23,6 +23,10 @@ func Explain(ref reference.Named, err error) error { return explain("pull", ref,
 // ExplainPush is Explain for a push.
 func ExplainPush(ref reference.Named, err error) error { return explain("push", ref, err) }
 
+// tooLarge is how containerd words that a manifest is larger than it takes; the
+// error is of the same kind as that of an absent one.
+const tooLarge = " byte manifest for "
+
 func explain(verb string, ref reference.Named, err error) error {
 	name := reference.FamiliarName(ref)
 	domain := reference.Domain(ref)
@@ -34,6 +38,8 @@ func explain(verb string, ref reference.Named, err error) error {
 		return explainStatus(verb, ref, status)
 	case errors.Is(err, docker.ErrInvalidAuthorization):
 		return denied(verb, name, domain)
+	case strings.Contains(err.Error(), tooLarge):
+		return errorf(errdefs.ErrInvalidArgument, "the manifest of %s is larger than the %d bytes that one may have", reference.FamiliarString(ref), docker.MaxManifestSize)
 	case errdefs.IsNotFound(err):
 		return errorf(errdefs.ErrNotFound, "manifest for %s not found: manifest unknown", reference.FamiliarString(ref))
 	case unreachable(err):
