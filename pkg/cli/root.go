@@ -27,7 +27,8 @@ import (
 // globalFlags are the flags that every command has.
 type globalFlags struct {
 	address, host, namespace, dataRoot, runRoot, snapshotter, logLevel string
-	debug, forceForeign                                                bool
+	debug, forceForeign, insecureRegistry                              bool
+	hostsDirs                                                          []string
 	given                                                              map[string]bool
 }
 
@@ -59,6 +60,7 @@ func (g *globalFlags) values() config.Flags {
 	if g.given["force-foreign"] {
 		out.ForceForeign = &g.forceForeign
 	}
+	out.HostsDirs, out.InsecureRegistry = g.hostsDirs, g.insecureRegistry
 	return out
 }
 
@@ -119,6 +121,10 @@ func (g *globalFlags) register(root *cobra.Command) {
 	g.add(root, scratch.Lookup("debug").Value, "debug", "D", "Print what the libraries log", "true")
 	scratch.BoolVar(&g.forceForeign, "force-foreign", false, "")
 	g.add(root, scratch.Lookup("force-foreign").Value, "force-foreign", "", "Change containers that other tools, such as a kubelet, made", "true")
+	scratch.StringSliceVar(&g.hostsDirs, "hosts-dir", nil, "")
+	g.add(root, scratch.Lookup("hosts-dir").Value, "hosts-dir", "", "Folders with a hosts.toml for each registry", "")
+	scratch.BoolVar(&g.insecureRegistry, "insecure-registry", false, "")
+	g.add(root, scratch.Lookup("insecure-registry").Value, "insecure-registry", "", "Do not verify registries' certificates, and fall back to plain HTTP", "true")
 }
 
 // NewCmdRoot makes the whole tree of commands.

@@ -38,7 +38,7 @@ type Config struct {
 	DockerConfig       string   `toml:"docker_config"`
 	HostsDirs          []string `toml:"hosts_dirs"`          // folders of hosts.toml files; empty: the usual ones
 	NetworkDirs        []string `toml:"network_dirs"`        // folders whose CNI conflists are networks too
-	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified
+	InsecureRegistries []string `toml:"insecure_registries"` // HOST or HOST:PORT whose TLS is not verified; * is all
 
 	DefaultRuntime string             `toml:"default_runtime"` // OCI runtime; empty: runc
 	Runtimes       map[string]Runtime `toml:"runtimes"`
@@ -69,6 +69,10 @@ type Log struct {
 type Flags struct {
 	Address, Namespace, DataRoot, RunRoot, Snapshotter, LogLevel *string
 	Debug, ForceForeign                                          *bool
+	// HostsDirs take the place of those of the file.
+	HostsDirs []string
+	// InsecureRegistry treats every registry as listed in insecure_registries.
+	InsecureRegistry bool
 }
 
 // LookupEnv finds an environment variable, like os.LookupEnv.
@@ -156,6 +160,12 @@ func (c *Config) apply(f Flags) {
 		if s.src != nil {
 			*s.dst = *s.src
 		}
+	}
+	if len(f.HostsDirs) > 0 {
+		c.HostsDirs = f.HostsDirs
+	}
+	if f.InsecureRegistry {
+		c.InsecureRegistries = append(c.InsecureRegistries, "*")
 	}
 	if f.Debug != nil {
 		c.Debug = *f.Debug

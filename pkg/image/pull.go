@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -28,8 +29,14 @@ const maxDownloads = 3
 
 // PullOptions says what Pull fetches.
 type PullOptions struct {
-	// Platform to fetch; nil: this machine's, or the best that runs on it.
-	Platform *ocispec.Platform
+	// Platforms to fetch; none: this machine's, or the best that runs on it. The
+	// first is the one that Pulled describes.
+	Platforms []ocispec.Platform
+	// AllPlatforms fetches all that the image has.
+	AllPlatforms bool
+	// NoUnpack leaves the layers compressed: the image can be saved and pushed,
+	// and is unpacked when a container is made from it.
+	NoUnpack bool
 	// Progress receives events, from several goroutines. Nil: none.
 	Progress func(Event)
 }
@@ -92,9 +99,9 @@ func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOpti
 		return nil, err
 	}
 	s.forget(target.Digest)
-	f, err := s.facts(ctx, target, opts.Platform)
+	f, err := s.pulledFacts(ctx, named, target, opts)
 	if err != nil {
-		return nil, mismatch(named, err, opts.Platform)
+		return nil, err
 	}
 	before, err := s.setRecord(ctx, name, target)
 	if err != nil {
@@ -106,44 +113,89 @@ func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOpti
 	}, s.dropDangling(ctx, target.Digest)
 }
 
-// fetch brings what target needs for the platform into the content store, and
+// pulledFacts checks that each platform that was asked for has come, and gives
+// the facts of the first.
+func (s *Service) pulledFacts(ctx context.Context, named reference.Named, target ocispec.Descriptor, opts PullOptions) (*facts, error) {
+	if len(opts.Platforms) == 0 {
+		return s.facts(ctx, target, nil)
+	}
+	var first *facts
+	for i := range opts.Platforms {
+		f, err := s.facts(ctx, target, &opts.Platforms[i])
+		if err != nil {
+			return nil, mismatch(named, err)
+		}
+		if i == 0 {
+			first = f
+		}
+	}
+	return first, nil
+}
+
+// choice is the platforms that a pull wants, and of how many manifests.
+func (o *PullOptions) choice() (matcher platforms.MatchComparer, manifests int) {
+	switch {
+	case o.AllPlatforms:
+		return platforms.All, 0
+	case len(o.Platforms) == 0:
+		return platforms.Default(), 1
+	case len(o.Platforms) == 1:
+		return platforms.Only(platforms.Normalize(o.Platforms[0])), 1
+	}
+	return platforms.Any(o.Platforms...), 0
+}
+
+// fetch brings what target needs for the platforms into the content store, and
 // its layers into the snapshotter.
 func (s *Service) fetch(ctx context.Context, named reference.Named, target ocispec.Descriptor, fetcher remotes.Fetcher, opts PullOptions) error {
-	matcher := platforms.Default()
-	if opts.Platform != nil {
-		matcher = platforms.Only(platforms.Normalize(*opts.Platform))
-	}
+	matcher, manifests := opts.choice()
 	store := s.client.Content()
 	children := images.SetChildrenLabels(store, images.ChildrenHandler(store))
-	children = images.LimitManifests(images.FilterPlatforms(children, matcher), matcher, 1)
+	children = images.FilterPlatforms(children, matcher)
+	if manifests > 0 {
+		children = images.LimitManifests(children, matcher, manifests)
+	}
 	source, err := docker.AppendDistributionSourceLabel(store, named.String())
 	if err != nil {
 		return err
 	}
 	report := reporter(opts.Progress)
-	handler := images.Handlers(
+	handler := images.Handler(images.Handlers(
 		images.HandlerFunc(func(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
 			return nil, guard(desc)
 		}),
 		s.fetchHandler(fetcher, report),
 		announce(children, report),
 		source,
-	)
-	unpacker, err := s.unpacker(ctx, s.client.SnapshotterName(), report)
-	if err != nil {
-		return err
+	))
+	wait := func() error { return nil }
+	if !opts.NoUnpack {
+		unpacker, err := s.unpacker(ctx, s.client.SnapshotterName(), opts.unpacked(), report)
+		if err != nil {
+			return err
+		}
+		handler = unpacker.Unpack(handler)
+		wait = func() error { _, err := unpacker.Wait(); return err }
 	}
-	err = images.Dispatch(ctx, unpacker.Unpack(handler), nil, target)
-	_, waitErr := unpacker.Wait()
-	if err = firstOf(waitErr, err); err == nil {
+	err = images.Dispatch(ctx, handler, nil, target)
+	if err = firstOf(wait(), err); err == nil {
 		return nil
 	}
-	if opts.Platform != nil || images.IsIndexType(target.MediaType) {
-		if e := s.noMatch(ctx, named, target, matcher, opts.Platform); e != nil {
+	if len(opts.Platforms) > 0 || images.IsIndexType(target.MediaType) {
+		if e := s.noMatch(ctx, named, target, opts.Platforms); e != nil {
 			return e
 		}
 	}
 	return registry.Explain(named, err)
+}
+
+// unpacked are the platforms whose layers are unpacked: of several only this
+// machine's, the others are only passed on.
+func (o *PullOptions) unpacked() platforms.Matcher {
+	if o.AllPlatforms || len(o.Platforms) > 1 {
+		return platforms.Default()
+	}
+	return platforms.All
 }
 
 // fetchHandler fetches one blob, reporting layers as they come.
@@ -211,28 +263,28 @@ func announce(next images.HandlerFunc, report reporter) images.HandlerFunc {
 	}
 }
 
-// noMatch is the error for an index without a manifest for the platform; nil if
-// it has one or cannot be read.
-func (s *Service) noMatch(ctx context.Context, named reference.Named, target ocispec.Descriptor, matcher platforms.MatchComparer, want *ocispec.Platform) error {
+// noMatch is the error for an index without a manifest for one of the platforms;
+// nil if it has all or cannot be read.
+func (s *Service) noMatch(ctx context.Context, named reference.Named, target ocispec.Descriptor, want []ocispec.Platform) error {
 	var index ocispec.Index
 	if !images.IsIndexType(target.MediaType) || readJSON(ctx, s.client.Content(), target, &index) != nil {
 		return nil
 	}
-	for _, m := range index.Manifests {
-		if m.Platform == nil || matcher.Match(*m.Platform) {
-			return nil
+	if len(want) == 0 {
+		want = []ocispec.Platform{platforms.DefaultSpec()}
+	}
+	for _, p := range want {
+		matcher := platforms.Only(platforms.Normalize(p))
+		if !slices.ContainsFunc(index.Manifests, func(m ocispec.Descriptor) bool { return m.Platform == nil || matcher.Match(*m.Platform) }) {
+			return errorf(errdefs.ErrNotFound, "no matching manifest for %s in the manifest list entries of %s", platforms.Format(p), reference.FamiliarString(named))
 		}
 	}
-	spec := platforms.DefaultSpec()
-	if want != nil {
-		spec = *want
-	}
-	return errorf(errdefs.ErrNotFound, "no matching manifest for %s in the manifest list entries of %s", platforms.Format(spec), reference.FamiliarString(named))
+	return nil
 }
 
-// mismatch words a platform that a single-platform image does not have.
-func mismatch(named reference.Named, err error, want *ocispec.Platform) error {
-	if want == nil || !errdefs.IsNotFound(err) {
+// mismatch words a platform that an image does not have.
+func mismatch(named reference.Named, err error) error {
+	if !errdefs.IsNotFound(err) {
 		return err
 	}
 	return errorf(errdefs.ErrNotFound, "%s: %v", reference.FamiliarString(named), err)

@@ -115,7 +115,7 @@ func TestPullPlatforms(t *testing.T) {
 	if _, err := s.ResolveFor(ctx, host+"/multi:1", arm); !errdefs.IsNotFound(err) {
 		t.Errorf("arm64 before its pull: %v", err)
 	}
-	pulled, err = s.Pull(ctx, host+"/multi:1", PullOptions{Platform: arm})
+	pulled, err = s.Pull(ctx, host+"/multi:1", PullOptions{Platforms: []ocispec.Platform{*arm}})
 	if err != nil || pulled.Image.Platform.Architecture != "arm64" {
 		t.Fatalf("arm64: %+v, %v", pulled, err)
 	}
@@ -125,7 +125,7 @@ func TestPullPlatforms(t *testing.T) {
 	}
 	riscv := &ocispec.Platform{OS: "linux", Architecture: "riscv64"}
 	for _, ref := range []string{"multi:1", "single:1"} {
-		_, err = s.Pull(ctx, host+"/"+ref, PullOptions{Platform: riscv})
+		_, err = s.Pull(ctx, host+"/"+ref, PullOptions{Platforms: []ocispec.Platform{*riscv}})
 		if !errdefs.IsNotFound(err) || !strings.Contains(err.Error(), "riscv64") {
 			t.Errorf("%s: %v", ref, err)
 		}
@@ -275,5 +275,57 @@ func TestSaveAndLoad(t *testing.T) {
 	arm := []ocispec.Platform{{OS: "linux", Architecture: "arm64"}}
 	if err := s.Save(ctx, []string{host + "/multi:1"}, &bytes.Buffer{}, SaveOptions{Platforms: arm}); !errdefs.IsNotFound(err) {
 		t.Errorf("a platform that is not here: %v", err)
+	}
+}
+
+func TestPullSeveralPlatforms(t *testing.T) {
+	_, host := registryServer(t)
+	ref := host + "/multi:1"
+	pushIndex(t, ref, map[string]v1.Image{
+		"amd64": testImage(t, "amd64", "a"), "arm64": testImage(t, "arm64", "b"), "s390x": testImage(t, "s390x", "c"),
+	})
+	linux := func(arch string) ocispec.Platform { return ocispec.Platform{OS: "linux", Architecture: arch} }
+	for _, c := range []struct {
+		name      string
+		opts      PullOptions
+		here      []string // in order
+		snapshots int
+	}{
+		{"all", PullOptions{AllPlatforms: true}, []string{"amd64", "arm64", "s390x"}, 1},
+		{"two", PullOptions{Platforms: []ocispec.Platform{linux("arm64"), linux("s390x")}}, []string{"arm64", "s390x"}, 0},
+		{"another", PullOptions{Platforms: []ocispec.Platform{linux("arm64")}}, []string{"arm64"}, 1},
+		{"not unpacked", PullOptions{NoUnpack: true}, []string{"amd64"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, store := newService(t)
+			ctx := testContext(t)
+			pulled, err := s.Pull(ctx, ref, c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := pulled.Image.Platform.Architecture; got != c.here[0] {
+				t.Errorf("the image is of %s, want %s", got, c.here[0])
+			}
+			for _, arch := range []string{"amd64", "arm64", "s390x"} {
+				p := linux(arch)
+				if _, err := s.ResolveFor(ctx, ref, &p); (err == nil) != slices.Contains(c.here, arch) {
+					t.Errorf("%s: %v", arch, err)
+				}
+			}
+			if left := store.SnapshotNames(t); len(left) != c.snapshots {
+				t.Errorf("snapshots %v, want %d", left, c.snapshots)
+			}
+			if err := s.EnsureUnpacked(ctx, pulled.Image, ""); err != nil {
+				t.Errorf("unpacking it later: %v", err)
+			}
+		})
+	}
+	s, store := newService(t)
+	_, err := s.Pull(testContext(t), ref, PullOptions{Platforms: []ocispec.Platform{linux("amd64"), linux("riscv64")}})
+	if !errdefs.IsNotFound(err) || !strings.Contains(err.Error(), "riscv64") {
+		t.Errorf("one of two is not there: %v", err)
+	}
+	if list, err := s.List(testContext(t), ListOptions{}); err != nil || len(list) > 0 {
+		t.Errorf("it left %v %v %v", list, err, store.Blobs(t))
 	}
 }

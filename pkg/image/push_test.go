@@ -107,7 +107,7 @@ func TestPushOfSomePlatforms(t *testing.T) {
 			s, _ := newService(t)
 			for _, arch := range c.here {
 				p := platform(arch)
-				if _, err := s.Pull(ctx, host+"/multi:1", PullOptions{Platform: &p}); err != nil {
+				if _, err := s.Pull(ctx, host+"/multi:1", PullOptions{Platforms: []ocispec.Platform{p}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -135,7 +135,7 @@ func TestPushOfSomePlatforms(t *testing.T) {
 			for _, arch := range []string{"amd64", "arm64", "s390x"} {
 				other, _ := newService(t)
 				p := platform(arch)
-				if _, err := other.Pull(ctx, name, PullOptions{Platform: &p}); (err == nil) != slices.Contains(c.pulls, arch) {
+				if _, err := other.Pull(ctx, name, PullOptions{Platforms: []ocispec.Platform{p}}); (err == nil) != slices.Contains(c.pulls, arch) {
 					t.Errorf("pulling %s: %v", arch, err)
 				}
 			}

@@ -49,7 +49,7 @@ func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, s
 		}
 		desc.Size = info.Size
 	}
-	unpacker, err := s.unpacker(ctx, snapshotter, report)
+	unpacker, err := s.unpacker(ctx, snapshotter, platforms.All, report)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, s
 
 // unpacker unpacks the layers of each configuration that passes through it,
 // several at a time where the snapshotter can join them afterwards.
-func (s *Service) unpacker(ctx context.Context, snapshotter string, report reporter) (*unpack.Unpacker, error) {
+func (s *Service) unpacker(ctx context.Context, snapshotter string, matcher platforms.Matcher, report reporter) (*unpack.Unpacker, error) {
 	snaps := s.client.Snapshots(snapshotter)
 	if snaps == nil {
 		return nil, fmt.Errorf("snapshotter %s: %w", snapshotter, errdefs.ErrNotFound)
@@ -72,7 +72,7 @@ func (s *Service) unpacker(ctx context.Context, snapshotter string, report repor
 	}
 	opts := []unpack.UnpackerOpt{
 		unpack.WithUnpackPlatform(unpack.Platform{
-			Platform:                platforms.All,
+			Platform:                matcher,
 			SnapshotterKey:          snapshotter,
 			Snapshotter:             snaps,
 			SnapshotterCapabilities: capabilities,

@@ -33,7 +33,7 @@ type Config struct {
 	// DockerConfigDir holds Docker's config.json. Empty: no credentials.
 	DockerConfigDir string
 	// Insecure registries, "host" or "host:port", are reached over plain HTTP
-	// where TLS fails, and their certificates are not verified.
+	// where TLS fails, and their certificates are not verified. "*" is all.
 	Insecure []string
 	// UserAgent is sent with each request.
 	UserAgent string
@@ -98,7 +98,7 @@ func (r *Resolver) Hosts(ctx context.Context) docker.RegistryHosts {
 	insecure := config.ConfigureHosts(ctx, opts)
 	return func(host string) ([]docker.RegistryHost, error) {
 		find := secure
-		if slices.Contains(r.cfg.Insecure, host) {
+		if slices.Contains(r.cfg.Insecure, host) || slices.Contains(r.cfg.Insecure, "*") {
 			find = insecure
 		}
 		hosts, err := find(host)

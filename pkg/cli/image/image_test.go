@@ -197,8 +197,8 @@ func TestOptions(t *testing.T) {
 	var got any
 	f := &factory.Factory{}
 	for args, want := range map[string]any{
-		"pull -q --platform linux/arm64 a:b": &PullOptions{Ref: "a:b", Quiet: true, Platform: "linux/arm64"},
-		"pull -a a":                          &PullOptions{Ref: "a", AllTags: true},
+		"pull -q --platform linux/arm64 a:b": &PullOptions{Ref: "a:b", Quiet: true, Platforms: []string{"linux/arm64"}, Unpack: "auto"},
+		"pull -a a":                          &PullOptions{Ref: "a", AllTags: true, Unpack: "auto"},
 		"load -q -i f --platform a,b":        &LoadOptions{Input: "f", Quiet: true, Platforms: []string{"a", "b"}},
 		"save a b -o f":                      &SaveOptions{Refs: []string{"a", "b"}, Output: "f"},
 		"import -c X=1,2 -c Y -m m f a:b":    &ImportOptions{Source: "f", Name: "a:b", Changes: []string{"X=1,2", "Y"}, Message: "m"},
@@ -233,15 +233,15 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Every flag of Docker's verbs is there, with its shorthand; push has two of
-// nerdctl's as well.
+// Every flag of Docker's verbs is there, with its shorthand; some of
+// nerdctl's are there as well.
 func TestFlagsAreDockers(t *testing.T) {
 	want := map[string]string{
 		"history": "format human/H no-trunc platform quiet/q",
 		"images":  "all/a digests filter/f format no-trunc quiet/q tree",
 		"import":  "change/c message/m platform",
 		"load":    "input/i platform quiet/q",
-		"pull":    "all-tags/a disable-content-trust platform quiet/q",
+		"pull":    "all-platforms all-tags/a disable-content-trust platform quiet/q unpack",
 		"push":    "all-platforms all-tags/a allow-nondistributable-artifacts disable-content-trust platform quiet/q",
 		"rmi":     "force/f no-prune platform",
 		"save":    "output/o platform",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -25,10 +26,12 @@ import (
 type PullOptions struct {
 	Factory *factory.Factory
 
-	Ref      string
-	AllTags  bool
-	Quiet    bool
-	Platform string
+	Ref          string
+	AllTags      bool
+	Quiet        bool
+	Platforms    []string
+	AllPlatforms bool
+	Unpack       string // auto, true or false
 }
 
 // NewCmdPull makes "nerd pull".
@@ -53,7 +56,9 @@ func NewCmdPull(f *factory.Factory, runF func(context.Context, *PullOptions) err
 	flags.BoolVarP(&o.AllTags, "all-tags", "a", false, "Download all tagged images in the repository")
 	flags.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
 	_ = flags.MarkHidden("disable-content-trust")
-	flags.StringVar(&o.Platform, "platform", os.Getenv("DOCKER_DEFAULT_PLATFORM"), "Set platform if server is multi-platform capable")
+	flags.StringSliceVar(&o.Platforms, "platform", defaultPlatforms(), "Set platform if server is multi-platform capable; several are fetched together")
+	flags.BoolVar(&o.AllPlatforms, "all-platforms", false, "Download all platforms of the image")
+	flags.StringVar(&o.Unpack, "unpack", "auto", "Unpack the layers (auto, true, false); auto unpacks this machine's platform or the only one asked for")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress verbose output")
 	return cmd
 }
@@ -68,7 +73,7 @@ func runPull(ctx context.Context, o *PullOptions) error {
 	if err != nil {
 		return err
 	}
-	platform, err := parsePlatform(o.Platform)
+	opts, err := o.domain()
 	if err != nil {
 		return err
 	}
@@ -80,19 +85,44 @@ func runPull(ctx context.Context, o *PullOptions) error {
 		return err
 	}
 	if o.AllTags {
-		return pullAll(ctx, o, client, bare, platform)
+		return pullAll(ctx, o, client, bare, opts)
 	}
 	if reference.IsNameOnly(bare) && !o.Quiet {
 		fmt.Fprintln(streams.Out, "Using default tag: latest")
 	}
-	if err := pullOne(ctx, o, client, named, platform); err != nil {
+	if err := pullOne(ctx, o, client, named, opts); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(streams.Out, named.String())
 	return err
 }
 
-func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo reference.Named, platform *ocispec.Platform) error {
+// defaultPlatforms is that of the environment, as in Docker.
+func defaultPlatforms() []string {
+	if p := os.Getenv("DOCKER_DEFAULT_PLATFORM"); p != "" {
+		return []string{p}
+	}
+	return nil
+}
+
+// domain checks the flags that say what is fetched.
+func (o *PullOptions) domain() (image.PullOptions, error) {
+	out := image.PullOptions{AllPlatforms: o.AllPlatforms}
+	if o.Unpack != "" && o.Unpack != "auto" {
+		unpack, err := strconv.ParseBool(o.Unpack)
+		if err != nil {
+			return out, fmt.Errorf("invalid --unpack %q: auto, true or false is expected", o.Unpack)
+		}
+		out.NoUnpack = !unpack
+	}
+	var err error
+	if out.Platforms, err = parsePlatforms(o.Platforms); err == nil && o.AllPlatforms && len(out.Platforms) > 0 {
+		err = errors.New("--all-platforms and --platform cannot be given together")
+	}
+	return out, err
+}
+
+func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo reference.Named, opts image.PullOptions) error {
 	tags, err := client.Images.RemoteTags(ctx, repo)
 	if err != nil {
 		return err
@@ -102,7 +132,7 @@ func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo refe
 		if err != nil {
 			return fmt.Errorf("registry %s lists a tag that is none: %w", reference.Domain(repo), err)
 		}
-		if err := pullOne(ctx, o, client, named, platform); err != nil {
+		if err := pullOne(ctx, o, client, named, opts); err != nil {
 			return err
 		}
 	}
@@ -110,8 +140,8 @@ func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo refe
 	return err
 }
 
-func pullOne(ctx context.Context, o *PullOptions, client *nerd.Client, named reference.Named, platform *ocispec.Platform) error {
-	pulled, err := pullShown(ctx, o.Factory.IO, client, named, platform, o.Quiet)
+func pullOne(ctx context.Context, o *PullOptions, client *nerd.Client, named reference.Named, opts image.PullOptions) error {
+	pulled, err := pullShown(ctx, o.Factory.IO, client, named, opts, o.Quiet)
 	if err != nil || o.Quiet {
 		return err
 	}
@@ -134,14 +164,18 @@ func PullWithProgress(ctx context.Context, f *factory.Factory, ref, platform str
 	if err != nil {
 		return err
 	}
-	pulled, err := pullShown(ctx, f.IO, client, named, want, quiet)
+	var opts image.PullOptions
+	if want != nil {
+		opts.Platforms = []ocispec.Platform{*want}
+	}
+	pulled, err := pullShown(ctx, f.IO, client, named, opts, quiet)
 	if err != nil || quiet {
 		return err
 	}
 	return summarize(f.IO.Err, named, pulled)
 }
 
-func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.Client, named reference.Named, platform *ocispec.Platform, quiet bool) (*image.Pulled, error) {
+func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.Client, named reference.Named, opts image.PullOptions, quiet bool) (*image.Pulled, error) {
 	printer := progress.Quiet()
 	if !quiet {
 		printer = newPrinter(streams)
@@ -155,10 +189,11 @@ func pullShown(ctx context.Context, streams *iostreams.IOStreams, client *nerd.C
 			fmt.Fprintf(streams.Err, "%s: Pulling from %s\n", tagOrDigest(named), reference.Path(named))
 		}
 	})
-	return client.Images.Pull(ctx, named.String(), image.PullOptions{Platform: platform, Progress: func(e image.Event) {
+	opts.Progress = func(e image.Event) {
 		headline()
 		events(e)
-	}})
+	}
+	return client.Images.Pull(ctx, named.String(), opts)
 }
 
 // minHeight is the height in lines of the smallest terminal worth the name; some
