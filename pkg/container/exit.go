@@ -7,23 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-	"golang.org/x/sys/unix"
 
-	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/monitor"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
 const (
-	drainTimeout  = 5 * time.Second  // for output that a dead container left in its FIFOs
-	exitTimeout   = 10 * time.Second // for containerd to notice that a process is gone
-	insistTimeout = 2 * time.Second  // for a task to end after the runtime was told to kill it
-	lostExitCode  = 255              // of a container whose end nobody saw, as in Docker
+	drainTimeout = 5 * time.Second  // for output that a dead container left in its FIFOs
+	exitTimeout  = 10 * time.Second // for containerd to notice that a process is gone
+	lostExitCode = 255              // of a container whose end nobody saw, as in Docker
 )
 
 // Restart says that an ended container is to be started again.
@@ -124,44 +120,6 @@ func (s *Service) forgetNames(ctx context.Context, c *Container) error {
 		}
 	}
 	return nil
-}
-
-// deleteTask deletes a task whose process is gone. containerd may learn of that
-// a moment later than nerd, so its word is waited for.
-func (s *Service) deleteTask(ctx context.Context, id string) (ctrd.Exit, error) {
-	defer func() { _ = s.unmountShm(id) }() // if it fails, the next start or the removal says so
-	wait, cancel := context.WithTimeout(ctx, exitTimeout)
-	defer cancel()
-	if _, err := s.tasks.Wait(wait, id, ""); errdefs.IsNotFound(err) {
-		return ctrd.Exit{}, err
-	}
-	return s.tasks.Delete(ctx, id, "") // says what is wrong if the wait failed
-}
-
-// killTask ends a task whatever its state, and deletes it.
-func (s *Service) killTask(ctx context.Context, id string) error {
-	err := s.tasks.Kill(ctx, id, "", syscall.SIGKILL, true)
-	if err != nil && !errdefs.IsNotFound(err) {
-		// A task that was created and not started, or a shim without runc's state.
-		_ = s.tasks.Kill(ctx, id, "", syscall.SIGKILL, false)
-	}
-	s.insist(ctx, id)
-	_, err = s.deleteTask(ctx, id)
-	return ignoreNotFound(err)
-}
-
-// insist kills the process of a task itself if the runtime's kill, which can
-// come while the process is being made, does not end it.
-func (s *Service) insist(ctx context.Context, id string) {
-	wait, cancel := context.WithTimeout(ctx, insistTimeout)
-	defer cancel()
-	_, _ = s.tasks.Wait(wait, id, "") // fails at once where there is no such task
-	if wait.Err() == nil || ctx.Err() != nil {
-		return
-	}
-	if t, err := s.tasks.Get(ctx, id, ""); err == nil && t.PID > 0 && t.Status != "stopped" {
-		_ = unix.Kill(int(t.PID), unix.SIGKILL)
-	}
 }
 
 // release gives back what an ended container held, and removes it with --rm. A

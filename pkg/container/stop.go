@@ -14,6 +14,7 @@ import (
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
+	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -160,12 +161,14 @@ func (s *Service) signalAndWait(ctx context.Context, c *Container, sig syscall.S
 // kill ends a container by force and waits until its process is gone.
 func (s *Service) kill(ctx context.Context, c *Container) error {
 	err := s.signal(ctx, c, syscall.SIGKILL)
-	gone, werr := waitProcess(ctx, c.Status.Process, killTimeout)
+	gone, werr := waitProcess(ctx, c.Status.Process, insistTimeout)
 	if gone || err != nil || werr != nil {
 		return errors.Join(err, werr)
 	}
-	// A shim that does not answer: the process itself still does.
+	// A shim that does not answer: the process itself still does. And a runtime
+	// that hangs while it brings a command in keeps the first process from ending.
 	_ = unix.Kill(c.Status.Process.PID, unix.SIGKILL)
+	_ = s.eachShim(c.ID, ctrd.Shim.KillChildren)
 	if gone, err := waitProcess(ctx, c.Status.Process, killTimeout); gone || err != nil {
 		return err
 	}

@@ -79,11 +79,11 @@ func readShim(proc string, args []string) (Shim, error) {
 // deleted is how the kernel marks the path of a folder that is gone.
 const deleted = " (deleted)"
 
-// kill ends a shim whose folder containerd has removed already, and what it had
+// deleteByID ends a shim whose folder containerd has removed already, and what it had
 // started: the runtime has to be asked by the container's id alone.
-func (s Shim) kill(ctx context.Context) error {
+func (s Shim) deleteByID(ctx context.Context) error {
 	root := filepath.Join("/run/containerd/runc", argument(s.args, "-namespace"))
-	err := s.signal()
+	err := s.Kill()
 	if _, serr := os.Stat(filepath.Join(root, s.ID)); serr != nil {
 		return err
 	}
@@ -96,9 +96,38 @@ func (s Shim) kill(ctx context.Context) error {
 	return errors.Join(err, rerr)
 }
 
-// signal kills the shim itself.
-func (s Shim) signal() error {
-	if err := unix.Kill(s.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+// Kill kills the shim and what it has started. containerd sees it and takes away
+// what is left.
+func (s Shim) Kill() error {
+	return errors.Join(s.KillChildren(), killProcess(s.PID)) // without it they would have another parent
+}
+
+// KillChildren kills what the shim has started: the first process of the
+// container, commands in it, and runtimes at work on it. One that hangs keeps the
+// whole container from ending.
+func (s Shim) KillChildren() error {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		// PID (NAME) STATE PPID ...; the name may hold anything, parentheses too.
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(s.PID) {
+			failed = errors.Join(failed, killProcess(pid))
+		}
+	}
+	return failed
+}
+
+func killProcess(pid int) error {
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
 	return nil
@@ -108,7 +137,7 @@ func (s Shim) signal() error {
 // shim's own delete action takes the container and its mounts away.
 func (s Shim) Remove(ctx context.Context) error {
 	if strings.HasSuffix(s.Bundle, deleted) {
-		return s.kill(ctx)
+		return s.deleteByID(ctx)
 	}
 	if filepath.Base(s.Bundle) != s.ID {
 		return fmt.Errorf("shim %d does not run in the folder of container %s", s.PID, s.ID)
@@ -121,12 +150,12 @@ func (s Shim) Remove(ctx context.Context) error {
 	cmd.Dir, cmd.Env = s.Bundle, s.env
 	out, err := cmd.CombinedOutput()
 	if _, gone := os.Stat(s.Bundle); gone != nil { // containerd was faster
-		return s.kill(ctx)
+		return s.deleteByID(ctx)
 	}
 	if err != nil {
 		err = fmt.Errorf("deleting the container of shim %d: %w: %s", s.PID, err, lastLine(string(out)))
 	}
-	err = errors.Join(err, s.signal())
+	err = errors.Join(err, s.Kill())
 	// What could not be unmounted must not be removed through.
 	if uerr := unix.Unmount(filepath.Join(s.Bundle, "rootfs"), unix.MNT_DETACH); uerr != nil && !errors.Is(uerr, unix.EINVAL) && !errors.Is(uerr, unix.ENOENT) {
 		return errors.Join(err, uerr)
