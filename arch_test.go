@@ -20,6 +20,7 @@ const module = "github.com/nerd-cli/nerd/"
 // entry that matches a package decides.
 var layers = map[string][]string{
 	"cmd/nerd":          {"pkg/cli", "pkg/cli/iostreams"},
+	"cmd/nerd-build":    {"pkg/cli", "pkg/cli/buildrun", "pkg/cli/iostreams"},
 	"cmd/nerd-init":     {},
 	"cmd/nerd-monitor":  {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-resolver": {"pkg/resolver"},
@@ -27,6 +28,10 @@ var layers = map[string][]string{
 	"pkg/cli/...": {
 		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
+	// Beside nerd: the library that builds would slow the start of every command.
+	"pkg/cli/buildrun": {"pkg/build", "pkg/build/spec", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
+	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
+	"pkg/build/spec":   {}, // pure
 	"pkg/nerd": {
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
@@ -48,6 +53,7 @@ var layers = map[string][]string{
 	"pkg/layer":                {"pkg/archive", "pkg/rootfs"},
 	"pkg/namespace":            {"pkg/state"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
+	"pkg/manifest":             {"pkg/registry", "pkg/state", "pkg/errs"},
 	"pkg/netutil":              {"pkg/resolver", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/resolver":             {}, // a process for each network with names: it stays small
 	"pkg/monitor":              {"pkg/monitor/wire", "pkg/state", "pkg/errs"},
@@ -80,11 +86,12 @@ var testsMay = map[string][]string{
 // program. The key is an import path or what one begins with.
 var outside = map[string][]string{
 	"github.com/spf13/":                          {"pkg/cli/..."},
-	"github.com/docker/cli/":                     {"pkg/cli/...", "pkg/registry"}, // the registry reads Docker's credentials
+	"github.com/docker/cli/":                     {"pkg/cli/...", "pkg/registry", "pkg/build"}, // the registry reads Docker's credentials
 	"github.com/containerd/containerd/v2/client": {"pkg/ctrd"},
 	"github.com/containernetworking/":            {"pkg/netutil"},
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
+	"github.com/moby/buildkit/":                  {"pkg/build", "pkg/cli/buildrun"},
 	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},

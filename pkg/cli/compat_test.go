@@ -13,7 +13,7 @@ import (
 // that was renamed, has to leave it.
 func TestCompatNamesWhatExists(t *testing.T) {
 	ios, _, _, _ := iostreams.Test()
-	root := NewCmdRoot(&factory.Factory{IO: ios}, &globalFlags{})
+	root := NewCmdRoot(&factory.Factory{IO: ios}, &globalFlags{}, nil)
 	for _, e := range compat.Table() {
 		for _, path := range e.Commands {
 			cmd, _, err := root.Find(strings.Fields(path))

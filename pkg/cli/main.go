@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/nerd-cli/nerd/pkg/cli/build"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
@@ -20,13 +21,19 @@ import (
 
 // Main runs one command line and returns the program's exit status.
 func Main(ctx context.Context, args []string, streams *iostreams.IOStreams) int {
+	return MainWithBuilder(ctx, args, streams, nil)
+}
+
+// MainWithBuilder is Main in the program that builds by itself.
+func MainWithBuilder(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner) int {
 	// Most commands end before a collection would pay: `ps` of 200 containers
 	// takes a tenth less processor time.
 	debug.SetGCPercent(400)
 	var globals globalFlags
 	f := factory.New(streams, os.LookupEnv, globals.values)
 	defer f.Close()
-	root := NewCmdRoot(f, &globals)
+	f.Args = args
+	root := NewCmdRoot(f, &globals, builder)
 	root.SetArgs(args)
 
 	ctx, stop := f.Signals.Watch(ctx)

@@ -148,7 +148,7 @@ func TestGlobalFlags(t *testing.T) {
 	} {
 		var g globalFlags
 		ios, _, _, _ := iostreams.Test()
-		root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}}, &g)
+		root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}}, &g, nil)
 		root.SetArgs(strings.Fields(args))
 		var got string
 		stub(root, func() {
@@ -184,7 +184,7 @@ var takesFiles = []string{"import", "load"}
 // The help of every command reads alike.
 func TestTree(t *testing.T) {
 	ios, _, _, _ := iostreams.Test()
-	root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}}, &globalFlags{})
+	root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}}, &globalFlags{}, nil)
 	examples := strings.Fields("run create start stop kill rm ps logs exec attach inspect port version info")
 	for _, name := range examples {
 		cmd, _, err := root.Find([]string{name})
@@ -229,7 +229,7 @@ func TestNothingIsDialled(t *testing.T) {
 			t.Errorf("%s: the environment was read", args)
 			return "", false
 		}, func() config.Flags { return config.Flags{} })
-		root := NewCmdRoot(f, &globalFlags{})
+		root := NewCmdRoot(f, &globalFlags{}, nil)
 		root.SetArgs(strings.Split(args, " "))
 		_ = root.ExecuteContext(t.Context())
 	}

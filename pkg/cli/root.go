@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/nerd-cli/nerd/pkg/cli/build"
 	"github.com/nerd-cli/nerd/pkg/cli/checkpoint"
 	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/container"
@@ -127,8 +128,9 @@ func (g *globalFlags) register(root *cobra.Command) {
 	g.add(root, scratch.Lookup("insecure-registry").Value, "insecure-registry", "", "Do not verify registries' certificates, and fall back to plain HTTP", "true")
 }
 
-// NewCmdRoot makes the whole tree of commands.
-func NewCmdRoot(f *factory.Factory, globals *globalFlags) *cobra.Command {
+// NewCmdRoot makes the whole tree of commands. Without a builder, those that build
+// go on as the program that has it.
+func NewCmdRoot(f *factory.Factory, globals *globalFlags, builder build.Runner) *cobra.Command {
 	var version bool
 	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
@@ -157,7 +159,7 @@ func NewCmdRoot(f *factory.Factory, globals *globalFlags) *cobra.Command {
 	root.PersistentFlags().BoolP("help", "h", false, "Print this help")
 	root.PersistentFlags().Lookup("help").Hidden = true
 	globals.register(root)
-	addCommands(root, f)
+	addCommands(root, f, builder)
 	return root
 }
 
@@ -173,20 +175,20 @@ var common = []string{
 	"run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
 }
 
-func addCommands(root *cobra.Command, f *factory.Factory) {
+func addCommands(root *cobra.Command, f *factory.Factory, builder build.Runner) {
 	root.AddGroup(
 		&cobra.Group{ID: groupCommon, Title: "Common Commands:"},
 		&cobra.Group{ID: groupManagement, Title: "Management Commands:"},
 		&cobra.Group{ID: groupCommands, Title: "Commands:"},
 	)
-	for _, cmd := range shortcuts(f) {
+	for _, cmd := range shortcuts(f, builder) {
 		cmd.GroupID = groupCommands
 		if slices.Contains(common, cmd.Name()) {
 			cmd.GroupID = groupCommon
 		}
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range management(f) {
+	for _, cmd := range management(f, builder) {
 		cmd.GroupID = groupManagement
 		root.AddCommand(cmd)
 	}
@@ -206,13 +208,16 @@ func completeNothing(cmd *cobra.Command) {
 }
 
 // shortcuts are the commands that Docker has at the top as well as in a group.
-func shortcuts(f *factory.Factory) []*cobra.Command {
-	return slices.Concat(container.Shortcuts(f), image.Shortcuts(f), registry.Shortcuts(f), system.Shortcuts(f))
+func shortcuts(f *factory.Factory, builder build.Runner) []*cobra.Command {
+	return slices.Concat([]*cobra.Command{build.NewCmdBuild(f, builder)}, container.Shortcuts(f), image.Shortcuts(f), registry.Shortcuts(f), system.Shortcuts(f))
 }
 
 // management are the groups of commands, one per kind of object.
-func management(f *factory.Factory) []*cobra.Command {
+func management(f *factory.Factory, builder build.Runner) []*cobra.Command {
+	images := image.NewCmdImage(f)
+	images.AddCommand(build.NewCmdBuild(f, builder))
 	return []*cobra.Command{
-		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), image.NewCmdImage(f), network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		build.NewCmdBuilder(f, builder), build.NewCmdBuildx(f, builder),
+		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

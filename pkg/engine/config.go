@@ -72,24 +72,6 @@ func containerdConfig(l state.Layout) []byte {
 	return b.Bytes()
 }
 
-// buildkitdConfig is the configuration of the managed buildkitd, which keeps its
-// layers in the managed containerd, so that what is built is an image at once.
-func buildkitdConfig(l state.Layout) []byte {
-	d := buildkitd(l)
-	var b tomlWriter
-	b.key("root", filepath.Join(l.Engine(), d.name))
-	b.table("grpc")
-	b.key("address", []string{"unix://" + d.socket})
-	b.table("worker", "oci")
-	b.key("enabled", false)
-	b.table("worker", "containerd")
-	b.key("enabled", true)
-	b.key("address", Socket(l))
-	b.key("namespace", l.Namespace)
-	b.key("snapshotter", "overlayfs")
-	return b.Bytes()
-}
-
 // writeConfig replaces the file only if it would change: starting costs no fsync
 // that it does not need.
 func writeConfig(path string, data []byte) error {

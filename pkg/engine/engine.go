@@ -31,6 +31,9 @@ type Options struct {
 	Layout state.Layout
 	// Build also starts buildkitd, for the containerd namespace of Layout.
 	Build bool
+	// Address is the containerd that this buildkitd works in; empty: the managed
+	// one, which is started as well.
+	Address string
 	// Env is the environment of the daemons beside PATH, as "KEY=value": proxies
 	// and the like. The caller's own environment is never passed on, since
 	// daemons hand theirs to what they start.
@@ -63,9 +66,6 @@ func (d daemon) args() []string { return []string{"--config", d.config} }
 // Socket is the address of the managed containerd.
 func Socket(l state.Layout) string { return filepath.Join(l.EngineRun(), "containerd.sock") }
 
-// BuildSocket is the address of the managed buildkitd of the layout's namespace.
-func BuildSocket(l state.Layout) string { return buildkitd(l).socket }
-
 // BinDir holds the engine's programs.
 func BinDir(l state.Layout) string { return filepath.Join(l.Engine(), "bin") }
 
@@ -83,23 +83,6 @@ func containerd(l state.Layout) daemon {
 	}
 }
 
-// buildkitd works in one containerd namespace, so there is one for each in which
-// something is built. The default one has the plain name.
-func buildkitd(l state.Layout) daemon {
-	name := "buildkitd"
-	if l.Namespace != "" && l.Namespace != state.DefaultNamespace {
-		name += "-" + l.Namespace
-	}
-	return daemon{
-		name:    name,
-		program: filepath.Join(BinDir(l), "buildkitd"),
-		config:  filepath.Join(l.Engine(), name+".toml"),
-		socket:  filepath.Join(l.EngineRun(), name+".sock"),
-		pidFile: filepath.Join(l.EngineRun(), name+".pid"),
-		logFile: filepath.Join(l.Engine(), name+".log"),
-	}
-}
-
 // daemons are containerd and every buildkitd that has a pid file, containerd
 // last: the order in which to stop them.
 func daemons(l state.Layout) ([]daemon, error) {
@@ -110,9 +93,7 @@ func daemons(l state.Layout) ([]daemon, error) {
 	var all []daemon
 	for _, f := range files {
 		name := strings.TrimSuffix(filepath.Base(f), ".pid")
-		of := l
-		of.Namespace = strings.TrimPrefix(strings.TrimPrefix(name, "buildkitd"), "-")
-		all = append(all, buildkitd(of))
+		all = append(all, buildkitdNamed(l, name))
 	}
 	return append(all, containerd(l)), nil
 }
@@ -124,6 +105,15 @@ func lockFile(l state.Layout) string { return filepath.Join(l.EngineRun(), "lock
 // says what is missing and how to get it.
 func Installed(l state.Layout) error {
 	return missing(l, containerd(l).program, filepath.Join(BinDir(l), "containerd-shim-runc-v2"), filepath.Join(BinDir(l), "runc"))
+}
+
+// installedFor is Installed for one daemon. A buildkitd may work in a containerd
+// that is not the engine's.
+func installedFor(l state.Layout, d daemon) error {
+	if d.name == "containerd" {
+		return Installed(l)
+	}
+	return missing(l, d.program)
 }
 
 func missing(l state.Layout, programs ...string) error {

@@ -34,7 +34,7 @@ type LogOptions struct {
 func Logs(ctx context.Context, l state.Layout, w io.Writer, opts LogOptions) error {
 	d := containerd(l)
 	if opts.Build {
-		d = buildkitd(l)
+		d = buildkitd(l, "")
 	}
 	f, err := os.Open(d.logFile)
 	if errors.Is(err, fs.ErrNotExist) {

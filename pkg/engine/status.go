@@ -46,7 +46,7 @@ func GetStatus(ctx context.Context, l state.Layout) (Status, error) {
 		return Status{}, err
 	}
 	slices.Reverse(all) // containerd first
-	if build := buildkitd(l); !slices.Contains(all, build) {
+	if build := buildkitd(l, ""); !slices.Contains(all, build) {
 		all = append(all, build)
 	}
 	var s Status

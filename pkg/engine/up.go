@@ -19,9 +19,12 @@ const stopPatience = 10 * time.Second
 // answers.
 func Up(ctx context.Context, opts Options) (Status, error) {
 	l := opts.Layout
-	wanted := []daemon{containerd(l)}
+	var wanted []daemon
+	if opts.Address == "" || opts.Address == Socket(l) {
+		wanted = append(wanted, containerd(l))
+	}
 	if opts.Build {
-		wanted = append(wanted, buildkitd(l))
+		wanted = append(wanted, buildkitd(l, opts.Address))
 	}
 	for _, d := range wanted {
 		if err := opts.ensure(ctx, d); err != nil {
@@ -62,10 +65,10 @@ func (o Options) prepare(d daemon) error {
 	if os.Geteuid() != 0 {
 		return errs.WithHint(errors.New("root is needed to start nerd's engine"), "run nerd with sudo")
 	}
-	if err := errors.Join(checkPaths(d), Installed(l)); err != nil {
+	if err := checkPaths(d); err != nil {
 		return err
 	}
-	if err := missing(l, d.program); err != nil {
+	if err := installedFor(l, d); err != nil {
 		return err
 	}
 	// Processes of a container in a user namespace look their root file system up
@@ -117,7 +120,7 @@ func (o Options) start(ctx context.Context, d daemon) error {
 	}
 	config := containerdConfig(l)
 	if d.name != "containerd" {
-		config = buildkitdConfig(l)
+		config = buildkitdConfig(l, o.Address)
 	}
 	if err := writeConfig(d.config, config); err != nil {
 		return diskError(err, l.Engine())
@@ -149,4 +152,11 @@ func (o Options) diedError(d daemon, cause string) error {
 		return err
 	}
 	return errs.WithHint(fmt.Errorf("%s ended while starting: %s", d.name, cause), "see 'nerd engine logs'")
+}
+
+// UpBuilder makes the buildkitd of the layout's namespace run, in the containerd
+// at opts.Address, which has to run already, and tells where it answers.
+func UpBuilder(ctx context.Context, opts Options) (socket string, err error) {
+	d := buildkitd(opts.Layout, opts.Address)
+	return d.socket, opts.ensure(ctx, d)
 }

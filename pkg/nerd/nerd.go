@@ -223,6 +223,10 @@ func pluginDirs(cfg Config, l state.Layout) []string {
 	return []string{filepath.Join(l.Engine(), "cni"), filepath.Join(state.DefaultDataRoot, "engine", "cni"), "/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
 }
 
+// ProgramPath finds a program of nerd's own, such as nerd-build. If it is nowhere,
+// its name alone is the answer.
+func ProgramPath(name string, l state.Layout) string { return programPath("", name, l) }
+
 // programPath finds a program of nerd's own: as configured, beside this one, with
 // the engine, or on the PATH. If it is nowhere, the error comes when it is needed.
 func programPath(configured, name string, l state.Layout) string {

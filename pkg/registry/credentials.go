@@ -86,3 +86,10 @@ func Endpoint(domain string) string {
 	}
 	return domain
 }
+
+// Credentials are the user name and the secret for a host, "host" or
+// "host:port". An empty user name with a secret is an identity token; both are
+// empty if there are none.
+func (r *Resolver) Credentials(host string) (user, secret string, err error) {
+	return r.credentials(host)
+}

@@ -41,9 +41,9 @@ func layout(f *factory.Factory) (state.Layout, error) {
 	return state.NewLayout(cfg.DataRoot, cfg.RunRoot, cfg.Namespace)
 }
 
-// passedOn are the variables that reach the daemons: without them buildkitd
+// PassedOn are the variables that reach the daemons: without them buildkitd
 // could not fetch anything from behind a proxy.
-func passedOn() []string {
+func PassedOn() []string {
 	var env []string
 	for _, name := range []string{
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",

@@ -56,7 +56,7 @@ func runUp(ctx context.Context, opts *UpOptions) error {
 	if err := nerd.NoteExits(ctx, l); err != nil {
 		return err
 	}
-	status, err := engine.Up(ctx, engine.Options{Layout: l, Build: opts.Build, Env: passedOn(), Timeout: opts.Timeout})
+	status, err := engine.Up(ctx, engine.Options{Layout: l, Build: opts.Build, Env: PassedOn(), Timeout: opts.Timeout})
 	if err != nil {
 		return err
 	}

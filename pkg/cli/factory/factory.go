@@ -24,6 +24,10 @@ import (
 type Factory struct {
 	IO      *iostreams.IOStreams
 	Signals *Signals
+	// Args is the command line after the program's name, as it was typed.
+	Args []string
+	// Program is the path of nerd where another of its programs runs; empty: this one.
+	Program string
 	// Config is the merged configuration.
 	Config func() (*config.Config, error)
 	// Client is the library, connected to containerd, which is started if need
@@ -67,7 +71,7 @@ func New(streams *iostreams.IOStreams, env config.LookupEnv, flags func() config
 		if err != nil {
 			return nil, err
 		}
-		c, err := open(ctx, cfg)
+		c, err := open(ctx, cfg, f.Program)
 		if err == nil {
 			client = c
 		}
@@ -100,11 +104,11 @@ func setLogLevel(cfg *config.Config) error {
 	return nil
 }
 
-func open(ctx context.Context, cfg *config.Config) (*nerd.Client, error) {
+func open(ctx context.Context, cfg *config.Config, program string) (*nerd.Client, error) {
 	if os.Geteuid() != 0 {
 		return nil, notRoot()
 	}
-	helper, err := Helper(cfg)
+	helper, err := Helper(cfg, program)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +155,15 @@ func notRoot() error {
 // Helper is the command by which a container's monitor calls back: this very
 // program with the settings of this run, so that a monitor which outlives the
 // caller's environment still finds the same containerd and the same folders.
-func Helper(cfg *config.Config) ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("own executable: %w", err)
+// program is the path of nerd, empty if it is this one.
+func Helper(cfg *config.Config, program string) ([]string, error) {
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("own executable: %w", err)
+		}
 	}
-	argv := []string{self, "--namespace", cfg.Namespace, "--data-root", cfg.DataRoot, "--run-root", cfg.RunRoot}
+	argv := []string{program, "--namespace", cfg.Namespace, "--data-root", cfg.DataRoot, "--run-root", cfg.RunRoot}
 	if cfg.Address != "" {
 		argv = append(argv, "--address", cfg.Address)
 	}

@@ -151,3 +151,8 @@ func pushUpdate(e image.Event) progress.Update {
 	}
 	return u
 }
+
+// PushWithProgress sends one name of an image for a command that has made it.
+func PushWithProgress(ctx context.Context, f *factory.Factory, client *nerd.Client, named reference.Named, quiet bool) error {
+	return pushOne(ctx, &PushOptions{Factory: f, Quiet: quiet}, client, named, false)
+}
