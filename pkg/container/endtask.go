@@ -43,12 +43,16 @@ func (s *Service) insist(ctx context.Context, id string) {
 // a moment later than nerd, so its word is waited for.
 func (s *Service) deleteTask(ctx context.Context, id string) (ctrd.Exit, error) {
 	defer func() { _ = s.unmountShm(id) }() // if it fails, the next start or the removal says so
-	if err := s.waitTask(ctx, id, insistTimeout); errdefs.IsNotFound(err) {
-		return ctrd.Exit{}, err
-	} else if errors.Is(err, context.DeadlineExceeded) && s.taskIsGone(ctx, id) {
-		_ = s.eachShim(id, ctrd.Shim.KillChildren)
+	late := s.waitTask(ctx, id, insistTimeout)
+	if errdefs.IsNotFound(late) {
+		return ctrd.Exit{}, late
 	}
-	late := s.waitTask(ctx, id, exitTimeout)
+	if errors.Is(late, context.DeadlineExceeded) {
+		if s.taskIsGone(ctx, id) {
+			_ = s.eachShim(id, ctrd.Shim.KillChildren)
+		}
+		late = s.waitTask(ctx, id, exitTimeout)
+	}
 	exit, err := s.tasks.Delete(ctx, id, "") // says what is wrong if the wait failed
 	if err == nil || errdefs.IsNotFound(err) || !errors.Is(late, context.DeadlineExceeded) || !s.taskIsGone(ctx, id) {
 		return exit, err
