@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	// Beside nerd: the library that builds would slow the start of every command.
 	"pkg/cli/buildrun": {"pkg/build", "pkg/build/spec", "pkg/cli/...", "pkg/nerd", "pkg/errs"},

@@ -17,6 +17,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/image"
+	"github.com/nerd-cli/nerd/pkg/cli/manifest"
 	"github.com/nerd-cli/nerd/pkg/cli/namespace"
 	"github.com/nerd-cli/nerd/pkg/cli/network"
 	"github.com/nerd-cli/nerd/pkg/cli/registry"
@@ -217,7 +218,7 @@ func management(f *factory.Factory, builder build.Runner) []*cobra.Command {
 	images := image.NewCmdImage(f)
 	images.AddCommand(build.NewCmdBuild(f, builder))
 	return []*cobra.Command{
-		build.NewCmdBuilder(f, builder), build.NewCmdBuildx(f, builder),
-		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, network.NewCmdNetwork(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		build.NewCmdBuilder(f, builder), build.NewCmdBuildx(f, builder), NewCmdCompose(f),
+		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, manifest.NewCmdManifest(f), network.NewCmdNetwork(f), registry.NewCmdRegistry(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

@@ -80,7 +80,8 @@ func (s *Service) push(ctx context.Context, named reference.Named, opts PushOpti
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reference.FamiliarString(named), err)
 	}
-	pusher, tracker, err := s.resolver.Pusher(ctx, named.String())
+	// The tag is for the target alone: an index must not be preceded by its parts.
+	pusher, tracker, err := s.resolver.Pusher(ctx, named.String()+"@"+target.Digest.String())
 	if err != nil {
 		return nil, registry.Explain(named, err)
 	}

@@ -29,10 +29,7 @@ func (r *Resolver) credentials(host string) (user, secret string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	key := host
-	if host == hubDomain || host == hubHost {
-		key = hubKey
-	}
+	key := configKey(host)
 	auth, err := file.GetAuthConfig(key)
 	if err != nil {
 		return "", "", fmt.Errorf("credentials for %s: %w", host, namesHelper(file, key, err))

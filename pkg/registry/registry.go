@@ -59,6 +59,13 @@ type Resolver struct {
 	err  error
 }
 
+// Insecure is the resolver for all registries as if they were listed as insecure.
+func (r *Resolver) Insecure() *Resolver {
+	cfg := r.cfg
+	cfg.Insecure = append(slices.Clone(cfg.Insecure), "*")
+	return New(cfg)
+}
+
 // New makes a resolver.
 func New(cfg Config) *Resolver { return &Resolver{cfg: cfg} }
 
@@ -87,27 +94,17 @@ func (r *Resolver) header() http.Header {
 
 // Hosts gives, for a registry, the hosts to try in turn.
 func (r *Resolver) Hosts(ctx context.Context) docker.RegistryHosts {
-	opts := config.HostOptions{
-		HostDir:      r.hostDir,
-		Credentials:  r.credentials,
-		UpdateClient: bindRedirects,
-	}
-	secure := config.ConfigureHosts(ctx, opts)
-	opts.DefaultScheme = "http"
-	opts.DefaultTLS = insecureTLS()
-	insecure := config.ConfigureHosts(ctx, opts)
-	return func(host string) ([]docker.RegistryHost, error) {
-		find := secure
-		if slices.Contains(r.cfg.Insecure, host) || slices.Contains(r.cfg.Insecure, "*") {
-			find = insecure
+	return func(domain string) ([]docker.RegistryHost, error) {
+		hosts, err := r.configured(ctx, domain, bindRedirects)
+		if err == nil {
+			bePatient(hosts)
 		}
-		hosts, err := find(host)
-		if err != nil {
-			return nil, err
-		}
-		bePatient(hosts)
-		return hosts, nil
+		return hosts, err
 	}
+}
+
+func (r *Resolver) insecure(domain string) bool {
+	return slices.Contains(r.cfg.Insecure, domain) || slices.Contains(r.cfg.Insecure, "*")
 }
 
 // hostDir is the folder that configures a registry. A hosts.toml that does not

@@ -92,11 +92,25 @@ func (l Layout) PodLogs() string { return "/var/log/pods" }
 // can be deleted at any time.
 func (l Layout) ImageCache() string { return filepath.Join(l.Data, l.Namespace, "image-cache") }
 
+// Manifests is the folder of lists of manifests that are being put together.
+func (l Layout) Manifests() string { return filepath.Join(l.Data, l.Namespace, "manifests") }
+
 // Events is the folder of the log of events.
 func (l Layout) Events() string { return filepath.Join(l.Data, l.Namespace, "events") }
 
 // Volumes is the folder of the local volume driver.
 func (l Layout) Volumes() string { return filepath.Join(l.Data, l.Namespace, "volumes") }
+
+// Compose is the folder of what a Compose project keeps for its containers: the
+// content of secrets and configs.
+func (l Layout) Compose(project string) string {
+	return filepath.Join(l.Data, l.Namespace, "compose", project)
+}
+
+// ComposeLock is the lock under which a Compose project is changed.
+func (l Layout) ComposeLock(project string) string {
+	return filepath.Join(l.Run, l.Namespace, "compose", project+".lock")
+}
 
 // Networks is the folder of CNI conflists.
 func (l Layout) Networks() string { return filepath.Join(l.Data, "networks") }
