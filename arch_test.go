@@ -21,6 +21,7 @@ const module = "github.com/nerd-cli/nerd/"
 var layers = map[string][]string{
 	"cmd/nerd":          {"pkg/cli", "pkg/cli/iostreams"},
 	"cmd/nerd-build":    {"pkg/cli", "pkg/cli/buildrun", "pkg/cli/iostreams"},
+	"cmd/nerd-compose":  {"pkg/cli", "pkg/cli/compose", "pkg/cli/iostreams"},
 	"cmd/nerd-init":     {},
 	"cmd/nerd-monitor":  {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-resolver": {"pkg/resolver"},
@@ -32,6 +33,10 @@ var layers = map[string][]string{
 	"pkg/cli/buildrun": {"pkg/build", "pkg/build/spec", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
 	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
 	"pkg/build/spec":   {}, // pure
+	"pkg/cli/compose": {
+		"pkg/cli/...", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
+	},
+	"pkg/compose": {"pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
 	"pkg/nerd": {
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
@@ -85,6 +90,10 @@ var testsMay = map[string][]string{
 // library that ties its importer to one side of the house, or the means to run a
 // program. The key is an import path or what one begins with.
 var outside = map[string][]string{
+	// The loader's schemas cost 5 ms at every start: nerd itself has none of it.
+	"github.com/compose-spec/":                   {"pkg/compose", "pkg/cli/compose"},
+	module + "pkg/compose":                       {"pkg/cli/compose"},
+	module + "pkg/cli/compose":                   {"cmd/nerd-compose"},
 	"github.com/spf13/":                          {"pkg/cli/..."},
 	"github.com/docker/cli/":                     {"pkg/cli/...", "pkg/registry", "pkg/build"}, // the registry reads Docker's credentials
 	"github.com/containerd/containerd/v2/client": {"pkg/ctrd"},

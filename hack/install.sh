@@ -20,6 +20,7 @@ install)
 	install -D -m 0755 bin/nerd "$dest$prefix/bin/nerd"
 	install -D -m 0755 bin/nerd-monitor "$dest$prefix/libexec/nerd/nerd-monitor"
 	install -D -m 0755 bin/nerd-logger "$dest$prefix/libexec/nerd/nerd-logger"
+	install -D -m 0755 bin/nerd-compose "$dest$prefix/libexec/nerd/nerd-compose"
 	install -D -m 0755 bin/nerd-resolver "$dest$prefix/libexec/nerd/nerd-resolver"
 	install -D -m 0755 bin/nerd-build "$dest$prefix/libexec/nerd/nerd-build"
 	install -D -m 0755 bin/nerd-init "$dest$prefix/libexec/nerd/nerd-init"
@@ -31,7 +32,7 @@ install)
 	;;
 uninstall)
 	systemd disable --quiet nerd-restore.service || true
-	rm -f "$dest$prefix/bin/nerd" "$dest$prefix/libexec/nerd/nerd-monitor" "$dest$prefix/libexec/nerd/nerd-logger" "$dest$prefix/libexec/nerd/nerd-resolver" "$dest$prefix/libexec/nerd/nerd-build" "$dest$prefix/libexec/nerd/nerd-init" "$units/nerd-restore.service"
+	rm -f "$dest$prefix/bin/nerd" "$dest$prefix/libexec/nerd/nerd-monitor" "$dest$prefix/libexec/nerd/nerd-logger" "$dest$prefix/libexec/nerd/nerd-compose" "$dest$prefix/libexec/nerd/nerd-resolver" "$dest$prefix/libexec/nerd/nerd-build" "$dest$prefix/libexec/nerd/nerd-init" "$units/nerd-restore.service"
 	rmdir "$dest$prefix/libexec/nerd" 2>/dev/null || true
 	systemd daemon-reload
 	;;

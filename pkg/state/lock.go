@@ -21,11 +21,19 @@ type Lock struct{ f *os.File }
 // AcquireLock takes the lock at path, making the file and its folders. It waits
 // until ctx ends.
 func AcquireLock(ctx context.Context, path string) (*Lock, error) {
+	return AcquireLockOr(ctx, path, func() {})
+}
+
+// AcquireLockOr is AcquireLock that calls waiting once if the lock is not free.
+func AcquireLockOr(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	wait := time.Millisecond
-	for {
+	for first := true; ; first = false {
 		l, err := tryLock(path)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return l, err
+		}
+		if first {
+			waiting()
 		}
 		select {
 		case <-ctx.Done():

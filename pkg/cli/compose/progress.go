@@ -1,0 +1,35 @@
+package compose
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/nerd-cli/nerd/pkg/cli/progress"
+	"github.com/nerd-cli/nerd/pkg/compose"
+)
+
+// minHeight is the height in lines of the smallest terminal worth the name.
+const minHeight = 10
+
+// show starts to show progress on standard error: rows that are redrawn on a
+// terminal, lines elsewhere. The returned function ends it.
+func (g *Project) show() (func(compose.Event), func()) {
+	terminal := g.IO.ErrIsTerminal() && g.Ansi != "never" && g.Progress != "plain" || g.Progress == "tty"
+	switch {
+	case g.Progress == "quiet":
+		return nil, func() {}
+	case !terminal:
+		var mu sync.Mutex
+		return func(e compose.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(g.IO.Err, " %s  %s\n", e.ID, e.Status)
+		}, func() {}
+	}
+	_, height, ok := g.IO.Size()
+	if !ok || height < minHeight {
+		height = minHeight
+	}
+	p := progress.New(g.IO.Err, true, g.IO.ErrWidth(), height-2)
+	return func(e compose.Event) { p.Update(progress.Update{ID: e.ID, Status: e.Status, Done: e.Done}) }, p.Close
+}

@@ -1,0 +1,219 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/compose"
+)
+
+// UpOptions are the inputs of `up` and of `create`.
+type UpOptions struct {
+	*Project
+	Up          compose.UpOptions
+	Detach      bool
+	NoDeps      bool
+	Pull        string
+	QuietPull   bool
+	Scale       []string
+	Wait        bool
+	WaitTimeout int // seconds; 0: no limit
+	Follow      FollowOptions
+
+	build, noBuild bool
+	timeout        int
+}
+
+func (o *UpOptions) common(fs *pflag.FlagSet) {
+	fs.BoolVar(&o.build, "build", false, "Build images before containers are made")
+	fs.BoolVar(&o.noBuild, "no-build", false, "Do not build images, even if they are missing")
+	fs.BoolVar(&o.Up.ForceRecreate, "force-recreate", false, "Make containers anew even if nothing has changed")
+	fs.BoolVar(&o.Up.NoRecreate, "no-recreate", false, "Leave containers that exist as they are")
+	fs.StringVar(&o.Pull, "pull", "policy", `When to pull images: "always", "missing", "never", or as the file says: "policy"`)
+	fs.BoolVar(&o.QuietPull, "quiet-pull", false, "Do not show the progress of pulls")
+	fs.BoolVar(&o.Up.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
+	fs.StringArrayVar(&o.Scale, "scale", nil, "SERVICE=NUM containers, whatever the file says")
+}
+
+func newCmdUp(g *Project) *cobra.Command {
+	o := &UpOptions{Project: g}
+	cmd := verb("up [OPTIONS] [SERVICE...]", "Create and start containers", anyArgs, nil)
+	cmd.Example = "  nerd compose up --detach --wait\n  nerd compose up --scale worker=5 worker\n  nerd compose --dry-run up"
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Up.Services = args
+		if err := o.complete(cmd.Flags()); err != nil {
+			return flagx.FlagError(cmd, err)
+		}
+		return runUp(cmd.Context(), o)
+	}
+	fs := cmd.Flags()
+	o.common(fs)
+	fs.BoolVarP(&o.Detach, "detach", "d", false, "Run in the background")
+	fs.BoolVar(&o.Up.NoStart, "no-start", false, "Make containers without starting them")
+	fs.BoolVar(&o.NoDeps, "no-deps", false, "Leave out what the services depend on")
+	fs.BoolVar(&o.Up.RecreateDeps, "always-recreate-deps", false, "Make the containers of dependencies anew")
+	fs.BoolVarP(&o.Up.RenewVolumes, "renew-anon-volumes", "V", false, "Make volumes without a name anew rather than take them over")
+	fs.IntVarP(&o.timeout, "timeout", "t", 0, "Seconds to wait before a container is killed")
+	fs.BoolVar(&o.Wait, "wait", false, "Return once services are running or healthy; implies --detach")
+	fs.IntVar(&o.WaitTimeout, "wait-timeout", 0, "Seconds that --wait may take")
+	o.Follow.register(fs)
+	return cmd
+}
+
+// complete checks what the flags say together.
+func (o *UpOptions) complete(fs *pflag.FlagSet) error {
+	if fs.Changed("timeout") {
+		o.Up.Timeout = &o.timeout
+	}
+	switch o.Pull {
+	case "policy":
+		o.Pull = ""
+	case compose.PullAlways, compose.PullMissing, compose.PullNever:
+	default:
+		return fmt.Errorf("invalid --pull option %q: use policy, always, missing or never", o.Pull)
+	}
+	o.Detach = o.Detach || o.Wait
+	switch {
+	case o.build && o.noBuild:
+		return errors.New("--build and --no-build are incompatible")
+	case o.build:
+		return errors.New("--build: Compose files are not built from yet: use `nerd build -t IMAGE CONTEXT`")
+	case o.Up.ForceRecreate && o.Up.NoRecreate:
+		return errors.New("--force-recreate and --no-recreate are incompatible")
+	case o.Up.RecreateDeps && o.Up.NoRecreate:
+		return errors.New("--always-recreate-deps and --no-recreate are incompatible")
+	case o.Detach && o.Follow.aborts():
+		return errors.New("--abort-on-container-exit, --abort-on-container-failure and --exit-code-from are for containers in the foreground: leave out --detach and --wait")
+	}
+	return nil
+}
+
+// selected is the project with the services that are asked for and, unless told
+// otherwise, what they depend on.
+func (o *UpOptions) selected(ctx context.Context) (*types.Project, error) {
+	p, err := o.load(ctx, func(lo *compose.LoadOptions) { lo.Profiles = o.Profiles })
+	if err != nil {
+		return nil, err
+	}
+	if p, err = selectServices(p, o.Up.Services, o.NoDeps); err != nil {
+		return nil, err
+	}
+	for _, text := range o.Scale {
+		name, number, ok := strings.Cut(text, "=")
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n < 0 {
+			return nil, fmt.Errorf("invalid --scale option %q: should be SERVICE=NUM", text)
+		}
+		s, err := p.GetService(name)
+		if err != nil {
+			return nil, err
+		}
+		if s.ContainerName != "" && n > 1 {
+			return nil, fmt.Errorf("service %q: a container_name can be given to one container only, not to %d", name, n)
+		}
+		s.SetScale(n)
+		p.Services[name] = s
+	}
+	return p, nil
+}
+
+// selectServices enables the named services, whatever their profile, and leaves
+// out what they do not need. No names: all.
+func selectServices(p *types.Project, names []string, noDeps bool) (*types.Project, error) {
+	if len(names) == 0 {
+		return p, nil
+	}
+	if err := checkServices(p, names); err != nil {
+		return nil, err
+	}
+	p, err := p.WithServicesEnabled(names...)
+	if err != nil {
+		return nil, err
+	}
+	if noDeps {
+		return p.WithSelectedServices(names, types.IgnoreDependencies)
+	}
+	return p.WithSelectedServices(names)
+}
+
+func runUp(ctx context.Context, o *UpOptions) error {
+	p, err := o.selected(ctx)
+	if err != nil {
+		return err
+	}
+	if len(p.Services) == 0 {
+		return errors.New("no service selected")
+	}
+	s, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.Follow.check(p); err != nil {
+		return err
+	}
+	since := time.Now()
+	if err := o.apply(ctx, s, p); err != nil || o.DryRun || o.Up.NoStart {
+		return err
+	}
+	if o.Wait {
+		return o.await(ctx, s, p)
+	}
+	if o.Detach {
+		return nil
+	}
+	return o.Follow.run(ctx, s, p, o.Up.Services, since, o.Up.Timeout)
+}
+
+// apply plans and carries out, with nobody else at the project.
+func (o *UpOptions) apply(ctx context.Context, s *session, p *types.Project) error {
+	lock, err := s.lock(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
+	if err != nil {
+		return err
+	}
+	pulls, err := compose.PlanImages(p, observed, o.Pull)
+	if err != nil {
+		return err
+	}
+	if len(pulls.Actions) > 0 && !o.DryRun {
+		if err := s.pull(ctx, p, observed, pulls, o.QuietPull); err != nil {
+			return err
+		}
+		if observed, err = compose.Observe(ctx, s.backend, p.Name, p); err != nil {
+			return err
+		}
+	}
+	plan, err := compose.PlanUp(p, observed, o.Up)
+	if err != nil {
+		return err
+	}
+	for _, w := range plan.Warnings {
+		o.warn(w)
+	}
+	if o.DryRun {
+		_, err := fmt.Fprintf(o.IO.Out, "%s%s", pulls, plan)
+		return err
+	}
+	return s.carryOut(ctx, s.executor(p.Name, p, observed), plan)
+}
+
+// carryOut applies a plan and shows how far it has come.
+func (s *session) carryOut(ctx context.Context, e *compose.Executor, plan *compose.Plan) error {
+	progress, end := s.show()
+	defer end()
+	e.Progress = progress
+	return e.Apply(ctx, plan)
+}
