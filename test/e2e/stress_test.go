@@ -34,6 +34,10 @@ var expected = []string{
 	`removal of container [^ ]* is already in progress`,
 	`is marked for removal`,
 	`cannot exec in a stopped container`,
+	`OCI runtime exec failed: exec failed: `,          // Docker's, of a container that ends meanwhile
+	`unable to upgrade to tcp, received 40[49]`,       // Docker's, of one that is gone before it is attached to
+	`No such exec instance: `,                         // the same
+	`^Error: failed to rename container named [^ ]*$`, // Docker's second line
 	`Renaming a container with the same name as its current name`,
 }
 
