@@ -8,10 +8,6 @@ import (
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
-// historyAge is how long buildkitd keeps the record of a build, in seconds. A
-// record holds on to the image that was built, also when that has been removed.
-const historyAge = 1
-
 // BuildSocket is the address of the buildkitd that works in the layout's
 // namespace of the containerd at address; empty: the managed one.
 func BuildSocket(l state.Layout, address string) string { return buildkitd(l, address).socket }
@@ -58,8 +54,7 @@ func buildkitdConfig(l state.Layout, address string) []byte {
 	b.table("grpc")
 	b.key("address", []string{"unix://" + d.socket})
 	b.table("history")
-	b.key("maxAge", historyAge)
-	b.key("maxEntries", 1)
+	b.key("maxEntries", 0) // a record would hold on to an image that has been removed
 	b.table("worker", "oci")
 	b.key("enabled", false)
 	b.table("worker", "containerd")

@@ -13,6 +13,15 @@ func (c *Client) UpBuilder(ctx context.Context, env []string) (socket string, er
 	return engine.UpBuilder(ctx, engine.Options{Layout: c.Layout, Address: c.Address(), Env: env})
 }
 
+// RemoveBuilder stops the builder of the client's namespace and removes its cache.
+// Images that were built stay.
+func (c *Client) RemoveBuilder(ctx context.Context) error {
+	if err := engine.RemoveBuilder(ctx, c.Layout, c.Address()); err != nil {
+		return err
+	}
+	return c.Namespaces.DropBuildCache(ctx, c.Layout.Namespace)
+}
+
 // StopBuilder stops the builder of the client's namespace, if it runs.
 func (c *Client) StopBuilder(ctx context.Context) error {
 	_, err := engine.StopBuilder(ctx, c.Layout, c.Address())

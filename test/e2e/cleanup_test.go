@@ -28,6 +28,9 @@ func (e *environment) finish(env *testscript.Env, name string) {
 		}
 	}
 	e.sweep(env.Vars, name)
+	if e.target == "nerd" {
+		e.lines(env.Vars, "builder", "rm")
+	}
 }
 
 // sweep removes the containers and images of the script called name. It is what

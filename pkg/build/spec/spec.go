@@ -4,6 +4,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -78,7 +79,11 @@ type Output struct {
 func ParseTag(text string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
-		return "", invalid("invalid tag %q: %s", text, strings.TrimSuffix(err.Error(), ": "+text))
+		reason := "invalid reference format"
+		if errors.Is(err, reference.ErrNameContainsUppercase) || strings.Contains(err.Error(), "must be lowercase") {
+			reason = "repository name must be lowercase"
+		}
+		return "", invalid("invalid tag %q: %s", text, reason)
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return "", invalid("invalid tag %q: a digest cannot be chosen", text)
