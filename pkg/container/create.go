@@ -64,7 +64,7 @@ func (s *Service) make(ctx context.Context, p *plan, u *undo) ([]mount.Mount, er
 		return nil, err
 	}
 	u.push(func(ctx context.Context) error { return s.removeSnapshot(ctx, &p.Container) })
-	usr, err := s.resolveUser(ctx, p.Config.User, p.HostConfig.GroupAdd, rootfs, p.img.ChainID)
+	usr, err := s.resolveUser(p.Config.User, p.HostConfig.GroupAdd, rootfs, p.img.ChainID)
 	if err != nil {
 		return nil, err
 	}

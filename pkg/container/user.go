@@ -2,9 +2,9 @@ package container
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,6 +17,7 @@ import (
 	"github.com/moby/sys/user"
 
 	"github.com/nerd-cli/nerd/pkg/container/spec"
+	"github.com/nerd-cli/nerd/pkg/rootfs"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -25,27 +26,23 @@ const maxID = 1<<31 - 1
 // resolveUser turns --user and --group-add into numbers, looking names up in the
 // root file system. What an image answers does not change, so the answer is
 // kept by the image's chain id: the common case mounts nothing.
-func (s *Service) resolveUser(ctx context.Context, text string, groups []string, rootfs []mount.Mount, chainID string) (spec.User, error) {
+func (s *Service) resolveUser(text string, groups []string, mounts []mount.Mount, chainID string) (spec.User, error) {
 	key := sha256.Sum256([]byte(chainID + "\x00" + text + "\x00" + strings.Join(groups, "\x00")))
 	cache := filepath.Join(s.cfg.Layout.ImageCache(), "user-"+hex.EncodeToString(key[:16])+".json")
 	var u spec.User
 	if state.ReadJSON(cache, &u) == nil {
 		return u, nil
 	}
-	var wrong error
-	err := mount.WithReadonlyTempMount(s.cfg.Backend.Context(ctx), rootfs, func(root string) error {
-		acc, err := readAccounts(root)
-		if err != nil {
-			return err
-		}
-		u, err = lookUp(text, groups, acc)
-		wrong = err
-		return err
-	})
-	if wrong != nil { // not the mount's fault, so without its words
-		return spec.User{}, wrong
-	}
+	// Mounted where no other process sees it, so that nothing is left by a kill.
+	tree, err := s.viewTree(rootfs.ReadOnly(mounts), rootfs.ViewOptions{ReadOnly: true})
 	if err != nil {
+		return spec.User{}, err
+	}
+	acc, err := readAccounts(fmt.Sprintf("/proc/self/fd/%d", tree.Fd()))
+	if err := errors.Join(err, tree.Close()); err != nil {
+		return spec.User{}, err
+	}
+	if u, err = lookUp(text, groups, acc); err != nil {
 		return spec.User{}, err
 	}
 	return u, state.WriteJSON(cache, u)
