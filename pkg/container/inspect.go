@@ -41,25 +41,3 @@ func (s *Service) Inspect(ctx context.Context, ref string, opts InspectOptions) 
 	}
 	return out, nil
 }
-
-// InUse lists the containers made of an image, running ones first.
-func (s *Service) InUse(ctx context.Context, imageID string) (running, stopped []string, err error) {
-	list, err := s.store.List(ctx)
-	if err != nil {
-		return nil, nil, unreachable(err)
-	}
-	for _, raw := range list {
-		c, err := decode(raw)
-		if err != nil {
-			return nil, nil, err
-		}
-		switch {
-		case c.ImageID != imageID && !c.mountsImage(imageID):
-		case c.Running():
-			running = append(running, c.ID)
-		default:
-			stopped = append(stopped, c.ID)
-		}
-	}
-	return running, stopped, nil
-}

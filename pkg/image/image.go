@@ -47,14 +47,8 @@ type Service struct {
 	client   *ctrd.Client
 	layout   state.Layout
 	resolver *registry.Resolver
-	inUse    func(ctx context.Context, img *Image) ([]User, error)
+	inUse    func(context.Context) (Uses, error)
 	events   event.Sink
-}
-
-// User is a container that uses an image.
-type User struct {
-	ID      string
-	Running bool
 }
 
 // New makes a Service. The resolver may be nil where nothing is pulled.
@@ -62,16 +56,5 @@ func New(client *ctrd.Client, layout state.Layout, resolver *registry.Resolver) 
 	return &Service{client: client, layout: layout, resolver: resolver}
 }
 
-// SetInUse tells the service how to find the containers that use an image, so
-// that Remove can refuse and List can count. Without it no image is in use.
-func (s *Service) SetInUse(f func(ctx context.Context, img *Image) ([]User, error)) { s.inUse = f }
-
 // SetEvents tells the service whom to tell what happens. Without it nobody is.
 func (s *Service) SetEvents(sink event.Sink) { s.events = sink }
-
-func (s *Service) users(ctx context.Context, img *Image) ([]User, error) {
-	if s.inUse == nil {
-		return nil, nil
-	}
-	return s.inUse(ctx, img)
-}

@@ -247,7 +247,7 @@ func TestRemove(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, _ := newService(t)
 			load(t, s, archiveOf(t, img, c.tags...))
-			s.SetInUse(func(context.Context, *Image) ([]User, error) { return c.users, nil })
+			s.SetInUse(func(context.Context) (Uses, error) { return Uses{id: c.users}, nil })
 			for _, st := range c.steps {
 				got, err := s.Remove(ctx, st.ref, RemoveOptions{Force: st.force})
 				if text := errText(err); text != st.err {

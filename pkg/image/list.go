@@ -18,6 +18,11 @@ import (
 type ListOptions struct {
 	// Filters are Docker's: reference, dangling, label, before, since, until.
 	Filters map[string][]string
+	// Uses counts the containers of each image; else Containers is -1.
+	Uses bool
+	// Manifests describes the platforms of each image. They are measured each
+	// time: this is for a look at a few images.
+	Manifests bool
 }
 
 // List gives one summary for each image, newest first: names that point at the
@@ -37,14 +42,29 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]image.Summary, 
 		groups[r.Target.Digest] = append(groups[r.Target.Digest], r)
 	}
 	var list []image.Summary
+	var uses Uses
+	if opts.Uses || opts.Manifests {
+		if uses, err = s.uses(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, group := range groups {
 		summary, config, err := s.summary(ctx, sorted(group))
 		if err != nil {
 			return nil, err
 		}
-		if keep(&summary, config) {
-			list = append(list, summary)
+		if !keep(&summary, config) {
+			continue
 		}
+		if opts.Uses {
+			summary.Containers = int64(len(uses.of(group[0].Target.Digest, group)))
+		}
+		if opts.Manifests {
+			if summary.Manifests, err = s.manifests(ctx, group[0].Target, uses.of(group[0].Target.Digest, group)); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, summary)
 	}
 	slices.SortFunc(list, func(a, b image.Summary) int {
 		return cmp.Or(cmp.Compare(b.Created, a.Created), slices.Compare(a.RepoTags, b.RepoTags), cmp.Compare(a.ID, b.ID))

@@ -79,15 +79,16 @@ func (s *Service) prunable(ctx context.Context, opts PruneOptions) (doomed, kept
 	if err != nil {
 		return nil, nil, err
 	}
+	byTarget, err := s.usersByTarget(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, sum := range all {
 		p, err := s.parts(ctx, &sum)
 		if err != nil {
 			return nil, nil, err
 		}
-		users, err := s.usersOf(ctx, &sum)
-		if err != nil {
-			return nil, nil, err
-		}
+		users := byTarget[sum.Descriptor.Digest]
 		wanted := slices.ContainsFunc(chosen, func(c image.Summary) bool { return c.ID == sum.ID }) &&
 			!slices.ContainsFunc(not, func(label string) bool { return hasLabel(sum.Labels, label) })
 		if wanted && len(users) == 0 && !s.pinned(ctx, &sum) {
@@ -136,16 +137,16 @@ func (s *Service) pinned(ctx context.Context, sum *image.Summary) bool {
 // pruneOne removes an image with all its names, unless a container has come to
 // use it.
 func (s *Service) pruneOne(ctx context.Context, sum *image.Summary) ([]image.DeleteResponse, error) {
-	users, err := s.usersOf(ctx, sum)
-	if err != nil {
-		return nil, err
-	}
-	if len(users) > 0 {
-		return nil, errorf(errdefs.ErrFailedPrecondition, "image %s is in use", shortID(sum.Descriptor.Digest))
-	}
 	records, err := s.client.Images().List(s.client.Context(ctx), "target.digest=="+sum.ID)
 	if err != nil || len(records) == 0 {
 		return nil, err
+	}
+	uses, err := s.uses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(uses.of(sum.Descriptor.Digest, records)) > 0 {
+		return nil, errorf(errdefs.ErrFailedPrecondition, "image %s is in use", shortID(sum.Descriptor.Digest))
 	}
 	return s.removeAll(s.client.Context(ctx), sum.Descriptor.Digest, sorted(records))
 }

@@ -66,15 +66,11 @@ func (s *Service) removable(ctx context.Context, ref string, all []images.Image,
 	if !byName && !opts.Force && len(repositories(all)) > 1 {
 		return errorf(errdefs.ErrFailedPrecondition, "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", id)
 	}
-	f, err := s.facts(ctx, all[0].Target, nil)
-	if err != nil {
-		return nil // its content is broken or gone: nothing can run from it
-	}
-	name := all[0].Name
-	users, err := s.users(ctx, f.image(name, all[0].Target))
+	uses, err := s.uses(ctx)
 	if err != nil {
 		return err
 	}
+	users := uses.of(all[0].Target.Digest, all)
 	for _, u := range users {
 		if u.Running {
 			return conflict(ref, byName, id, u, "cannot be forced")

@@ -29,6 +29,10 @@ func (s *Service) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
+	byTarget, err := s.usersByTarget(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
 	all := make([]parts, len(list))
 	owners := map[string]int{} // images that have a part
 	used := make([]bool, len(list))
@@ -39,10 +43,7 @@ func (s *Service) Usage(ctx context.Context) (Usage, error) {
 		for key := range all[i] {
 			owners[key]++
 		}
-		users, err := s.usersOf(ctx, &list[i])
-		if err != nil {
-			return Usage{}, err
-		}
+		users := byTarget[list[i].Descriptor.Digest]
 		list[i].Containers, used[i] = int64(len(users)), len(users) > 0
 	}
 	for i := range list {
@@ -74,16 +75,6 @@ func union(all []parts, keep func(i int) bool) int64 {
 		}
 	}
 	return total
-}
-
-// usersOf lists the containers that use an image. One whose content is broken
-// has none.
-func (s *Service) usersOf(ctx context.Context, sum *image.Summary) ([]User, error) {
-	f, err := s.facts(ctx, *sum.Descriptor, nil)
-	if err != nil {
-		return nil, nil //nolint:nilerr // see above
-	}
-	return s.users(ctx, f.image("", *sum.Descriptor))
 }
 
 // parts lists what an image is made of as far as it is here.

@@ -149,24 +149,20 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Runtimes:  cfg.Runtimes, DefaultRuntime: cfg.DefaultRuntime, CDIDirs: cfg.CDIDirs,
 		Init: container.Init{Binary: programPath(cfg.Init.Binary, "nerd-init", layout), Default: cfg.Init.Default},
 	})
-	c.Images.SetInUse(c.imageUsers)
+	c.Images.SetInUse(c.imageUses)
 	return c, nil
 }
 
-// imageUsers lists the containers made of an image.
-func (c *Client) imageUsers(ctx context.Context, img *image.Image) ([]image.User, error) {
-	running, stopped, err := c.Containers.InUse(ctx, img.ID())
-	if err != nil {
-		return nil, err
+// imageUses lists the containers that need each image.
+func (c *Client) imageUses(ctx context.Context) (image.Uses, error) {
+	found, err := c.Containers.ImageUses(ctx)
+	uses := image.Uses{}
+	for key, list := range found {
+		for _, u := range list {
+			uses[key] = append(uses[key], image.User(u))
+		}
 	}
-	var users []image.User
-	for _, id := range running {
-		users = append(users, image.User{ID: id, Running: true})
-	}
-	for _, id := range stopped {
-		users = append(users, image.User{ID: id})
-	}
-	return users, nil
+	return uses, err
 }
 
 // Repair compares what containers, networks and images hold with what lives, and

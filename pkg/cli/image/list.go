@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,9 +49,6 @@ func NewCmdList(f *factory.Factory, runF func(context.Context, *ListOptions) err
 				o.Match = args[0]
 			}
 			o.Top = cmd.CalledAs() == "images"
-			if o.Tree {
-				return flagx.FlagError(cmd, errors.New("--tree is not supported: use --format json for the details of each image"))
-			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
@@ -66,7 +62,7 @@ func NewCmdList(f *factory.Factory, runF func(context.Context, *ListOptions) err
 	flags.StringVar(&o.Format, "format", "", formatHelp)
 	flags.BoolVar(&o.NoTrunc, "no-trunc", false, "Don't truncate output")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Only show image IDs")
-	flags.BoolVar(&o.Tree, "tree", false, "List multi-platform images as a tree (not supported)")
+	flags.BoolVar(&o.Tree, "tree", false, "List multi-platform images as a tree")
 	return cmd
 }
 
@@ -77,6 +73,10 @@ const formatHelp = `Format output using a custom template:
 'TEMPLATE':         Print output using the given Go template.`
 
 func runList(ctx context.Context, o *ListOptions) error {
+	tree, err := o.treeFlags()
+	if err != nil {
+		return err
+	}
 	client, err := o.Factory.Client(ctx)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func runList(ctx context.Context, o *ListOptions) error {
 	if o.Match != "" {
 		filters["reference"] = append(filters["reference"], o.Match)
 	}
-	list, err := client.Images.List(ctx, image.ListOptions{Filters: filters})
+	list, err := client.Images.List(ctx, image.ListOptions{Filters: filters, Uses: tree, Manifests: o.Tree})
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,22 @@ func runList(ctx context.Context, o *ListOptions) error {
 	if len(list) == 0 && o.Top && isVerb(o.Match) {
 		fmt.Fprintf(o.Factory.IO.Err, "No images found matching %q: did you mean \"nerd image %[1]s\"?\n", o.Match)
 	}
+	if tree {
+		content, err := client.Images.ContentSizes(ctx, list)
+		if err != nil {
+			return err
+		}
+		width := 0
+		if o.Factory.IO.OutIsTerminal() {
+			width = o.Factory.IO.Width()
+		}
+		return writeTree(o.Factory.IO.Out, treeRows(list, content, o.Tree), o.Tree, width)
+	}
+	return writeTable(o, list)
+}
+
+// writeTable prints the table, or what the user's template says.
+func writeTable(o *ListOptions, list []apiimage.Summary) error {
 	format := o.Format
 	if format == "" {
 		format = formatter.TableFormatKey
