@@ -87,7 +87,9 @@ func (s *Service) manifestSummary(ctx context.Context, desc ocispec.Descriptor) 
 		m.Kind = image.ManifestKindUnknown
 		return m, nil
 	}
-	data.Platform = v.Platform
+	if desc.Platform == nil { // else the index decides, as for a pull
+		data.Platform = v.Platform
+	}
 	m.ImageData = data
 	missing, err := s.missing(ctx, *v)
 	if err != nil {

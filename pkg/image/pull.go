@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,8 +123,11 @@ func (s *Service) pulledFacts(ctx context.Context, named reference.Named, target
 	var first *facts
 	for i := range opts.Platforms {
 		f, err := s.facts(ctx, target, &opts.Platforms[i])
+		if errdefs.IsNotFound(err) {
+			err = cmp.Or(s.noMatch(ctx, named, target, opts.Platforms), mismatch(named, err))
+		}
 		if err != nil {
-			return nil, mismatch(named, err)
+			return nil, err
 		}
 		if i == 0 {
 			first = f
