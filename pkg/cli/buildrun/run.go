@@ -58,7 +58,7 @@ func (Runner) Build(ctx context.Context, o *clibuild.Options) error {
 		return err
 	}
 	if opts.Call != "" {
-		return printCall(o, result)
+		return printCall(o, opts.Call, result)
 	}
 	if err := writeFiles(o, result); err != nil {
 		return err
@@ -116,9 +116,9 @@ func pushAll(ctx context.Context, o *clibuild.Options, client *nerd.Client, opts
 }
 
 // printCall writes the frontend's answer, and turns its verdict into an error.
-func printCall(o *clibuild.Options, result *build.Result) error {
+func printCall(o *clibuild.Options, call string, result *build.Result) error {
 	text := strings.TrimSpace(string(result.Call["result.txt"]))
-	if text == "" && o.Call == "check" {
+	if text == "" && call == "lint" {
 		text = "Check complete, no warnings found."
 	}
 	if text != "" {

@@ -63,11 +63,7 @@ func printWarnings(w io.Writer, warnings []client.VertexWarning) {
 	}
 	fmt.Fprintf(w, "\n %d warning%s found:\n", len(warnings), plural)
 	for _, warning := range warnings {
-		line := ""
-		if len(warning.Range) > 0 {
-			line = " (line " + strconv.Itoa(int(warning.Range[0].GetStart().GetLine())) + ")"
-		}
-		fmt.Fprintf(w, " - %s%s\n", strings.TrimSpace(string(warning.Short)), line)
+		fmt.Fprintf(w, " - %s\n", strings.TrimSpace(string(warning.Short)))
 	}
 }
 
