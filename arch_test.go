@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
 	"pkg/build/spec":   {}, // pure
 	"pkg/cli/compose": {
-		"pkg/cli/...", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
 	},
 	"pkg/compose": {"pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
 	"pkg/nerd": {

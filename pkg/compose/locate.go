@@ -151,6 +151,7 @@ func explain(err error, files []types.ConfigFile) error {
 	if where == "" {
 		return fromDomain(text, err, files)
 	}
+	text = strings.Replace(text, " false schema", ": the specification has no such attribute", 1)
 	for _, f := range files { // the place names the file already
 		text = strings.TrimPrefix(text, "validating "+f.Filename+": ")
 	}

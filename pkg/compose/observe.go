@@ -127,7 +127,7 @@ func observed(s apicontainer.Summary) Container {
 		c.Name = strings.TrimPrefix(s.Names[0], "/")
 	}
 	c.Number, _ = strconv.Atoi(s.Labels[LabelNumber])
-	if s.Health != nil {
+	if s.Health != nil && s.Health.Status != apicontainer.NoHealthcheck {
 		c.Health = s.Health.Status
 	}
 	return c

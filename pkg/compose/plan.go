@@ -42,6 +42,18 @@ type upPlan struct {
 // PlanUp says what `up` has to do so that what there is becomes what the project
 // wants. The images have to be there. It looks at nothing but its arguments.
 func PlanUp(p *types.Project, o *Observed, opts UpOptions) (*Plan, error) {
+	return planUp(p, o, opts, "")
+}
+
+// PlanRun says what has to be done before a container of the service is run by
+// itself: its networks, its volumes, and what it depends on.
+func PlanRun(p *types.Project, o *Observed, service string, opts UpOptions) (*Plan, error) {
+	return planUp(p, o, opts, service)
+}
+
+// planUp leaves out the containers of one service, except, if it is set, for what
+// they wait for.
+func planUp(p *types.Project, o *Observed, opts UpOptions, except string) (*Plan, error) {
 	u := &upPlan{
 		p: p, o: o, UpOptions: opts, networks: map[string]int{}, volumes: map[string]int{}, cleared: map[string][]int{},
 		ready: map[string][]int{}, made: map[string][]int{}, replaced: map[string]bool{}, waits: map[string]int{},
@@ -55,6 +67,11 @@ func PlanUp(p *types.Project, o *Observed, opts UpOptions) (*Plan, error) {
 	}
 	u.orphans()
 	for _, name := range order {
+		if name == except {
+			s := p.Services[name]
+			u.conditions(&s)
+			continue
+		}
 		if err := u.planService(name); err != nil {
 			return nil, err
 		}

@@ -37,6 +37,18 @@ func (e *Executor) describe(a *Action, over []mount.Mount) (container.CreateOpti
 	return b.out, writeFiles(b.files)
 }
 
+// OneOff describes a container that is run by itself, beside those of the plan.
+// slug is its number, so to speak.
+func (e *Executor) OneOff(s *types.ServiceConfig, name, slug string) (container.CreateOptions, error) {
+	out, err := e.describe(&Action{Kind: Run, Name: name, Service: s, Number: 1}, nil)
+	if err != nil {
+		return out, err
+	}
+	out.Name = name
+	out.Config.Labels[LabelOneOff], out.Config.Labels[LabelSlug] = "True", slug
+	return out, nil
+}
+
 func (e *Executor) labels(a *Action) (map[string]string, error) {
 	p := e.Project
 	attributes, err := attributeMap(p, *a.Service)

@@ -38,7 +38,7 @@ type Project struct {
 }
 
 func (g *Project) register(cmd *cobra.Command) {
-	fs := cmd.PersistentFlags()
+	fs := cmd.Flags() // before the command, where -f and -p are not yet the command's own
 	fs.StringArrayVarP(&g.Files, "file", "f", nil, "Compose configuration files; - is the standard input")
 	fs.StringVarP(&g.Name, "project-name", "p", "", "Project name")
 	fs.StringArrayVar(&g.Profiles, "profile", nil, "Profile to enable")
@@ -46,7 +46,7 @@ func (g *Project) register(cmd *cobra.Command) {
 	fs.StringVar(&g.Dir, "project-directory", "", "Folder that paths are relative to (default: that of the first configuration file)")
 	fs.StringVar(&g.oldDir, "workdir", "", "Older name of --project-directory")
 	_ = fs.MarkHidden("workdir")
-	fs.BoolVar(&g.DryRun, "dry-run", false, "Print what would be done, and why, and do nothing")
+	cmd.PersistentFlags().BoolVar(&g.DryRun, "dry-run", false, "Print what would be done, and why, and do nothing")
 	fs.BoolVar(&g.Lenient, "lenient", false, "Warn of attributes that are not supported instead of stopping")
 	fs.BoolVar(&g.AllRes, "all-resources", false, "Include networks and volumes that no service uses")
 	fs.IntVar(&g.Parallel, "parallel", 0, "Number of steps at a time, -1 for no limit (default 16)")

@@ -22,9 +22,9 @@ type ConfigOptions struct {
 	*Project
 	Format, Output, Hash                          string
 	Quiet, Services, Volumes, Images, ListProfile bool
-	Networks, Environment, LockDigests, Resolve   bool
+	Networks, Environment                         bool
 	NoInterpolate, NoNormalize, NoConsistency     bool
-	NoPathResolution, NoEnvResolution, Variables  bool
+	NoPathResolution, NoEnvResolution             bool
 	Names                                         []string
 }
 
@@ -163,8 +163,8 @@ func (o *ConfigOptions) text(p *types.Project) ([]byte, error) {
 				text = append(b.Bytes(), '\n')
 			}
 		}
-	} else {
-		text, err = p.MarshalYAML()
+	} else if text, err = p.MarshalYAML(); err == nil {
+		text, err = sorted(text)
 	}
 	if !o.NoInterpolate { // what is printed has to be read as it is meant
 		text = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))

@@ -1,0 +1,260 @@
+package compose
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/format"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/cli/opts"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/nerd-cli/nerd/pkg/cli/container"
+	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/compose"
+	domain "github.com/nerd-cli/nerd/pkg/container"
+)
+
+// RunOptions are the inputs of `run`.
+type RunOptions struct {
+	UpOptions
+	Service                           string
+	Command                           []string
+	Env, EnvFiles, Labels, CapAdd     []string
+	CapDrop, Publish, Volumes         []string
+	Entrypoint, Name, User, WorkDir   string
+	Remove, ServicePorts, UseAliases  bool
+	NoTTY, Interactive, entrypointSet bool
+	Quiet                             bool
+}
+
+func newCmdRun(g *Project) *cobra.Command {
+	o := &RunOptions{UpOptions: UpOptions{Project: g}}
+	cmd := verb("run [OPTIONS] SERVICE [COMMAND] [ARGS...]", "Run a command in a new container of a service", flagx.MinArgs(1), nil)
+	cmd.Example = "  nerd compose run --rm web sh\n  nerd compose run --rm -T migrate ./migrate up"
+	fs := cmd.Flags()
+	fs.SetInterspersed(false)
+	o.register(fs)
+	terminal := terminalFlags(g, fs, &o.NoTTY)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Service, o.Command, o.entrypointSet = args[0], args[1:], fs.Changed("entrypoint")
+		if err := o.complete(fs); err != nil {
+			return flagx.FlagError(cmd, err)
+		}
+		if len(o.Publish) > 0 && o.ServicePorts {
+			return flagx.FlagError(cmd, errors.New("--service-ports and --publish are incompatible"))
+		}
+		return runRun(cmd.Context(), o, terminal())
+	}
+	return cmd
+}
+
+func (o *RunOptions) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&o.build, "build", false, "Build the image first")
+	fs.Var(opts.NewListOptsRef(&o.CapAdd, nil), "cap-add", "Add a capability")
+	fs.Var(opts.NewListOptsRef(&o.CapDrop, nil), "cap-drop", "Take a capability away")
+	fs.BoolVarP(&o.Detach, "detach", "d", false, "Run in the background and print the container's name")
+	fs.StringVar(&o.Entrypoint, "entrypoint", "", "Run this instead of the image's entrypoint")
+	fs.StringArrayVarP(&o.Env, "env", "e", nil, "Environment variable, NAME=VALUE, or NAME to take it over")
+	fs.StringArrayVar(&o.EnvFiles, "env-from-file", nil, "File of environment variables")
+	fs.BoolVarP(&o.Interactive, "interactive", "i", true, "Attach standard input")
+	fs.StringArrayVarP(&o.Labels, "label", "l", nil, "Add a label")
+	fs.StringVar(&o.Name, "name", "", "Name of the container")
+	fs.BoolVar(&o.NoDeps, "no-deps", false, "Do not start what the service depends on")
+	fs.StringArrayVarP(&o.Publish, "publish", "p", nil, "Publish a port")
+	fs.StringVar(&o.Pull, "pull", "policy", `When to pull images: "always", "missing", "never", or as the file says: "policy"`)
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Print the output of the container alone")
+	fs.BoolVar(&o.QuietPull, "quiet-pull", false, "Do not show the progress of pulls")
+	fs.BoolVar(&o.Up.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
+	fs.BoolVar(&o.Remove, "rm", false, "Remove the container when it ends")
+	fs.BoolVarP(&o.ServicePorts, "service-ports", "P", false, "Publish the ports of the service")
+	fs.BoolVar(&o.UseAliases, "use-aliases", false, "Answer to the service's names on its networks")
+	fs.StringVarP(&o.User, "user", "u", "", "User, and group after a colon, by name or number")
+	fs.StringArrayVarP(&o.Volumes, "volume", "v", nil, "Mount a volume or a folder")
+	fs.StringVarP(&o.WorkDir, "workdir", "w", "", "Folder to start in")
+}
+
+// service is the service with what the flags change.
+func (o *RunOptions) service(p *types.Project, terminal bool) (*types.ServiceConfig, error) {
+	s, err := p.GetService(o.Service)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Command) > 0 {
+		s.Command = o.Command
+	}
+	if o.entrypointSet {
+		s.Entrypoint = strings.Fields(o.Entrypoint)
+		if len(o.Command) == 0 {
+			s.Command = types.ShellCommand{}
+		}
+	}
+	vars, err := opts.ReadKVEnvStrings(o.EnvFiles, o.Env)
+	if err != nil {
+		return nil, err
+	}
+	s.Environment = s.Environment.OverrideBy(types.NewMappingWithEquals(vars).Resolve(os.LookupEnv))
+	if o.User != "" {
+		s.User = o.User
+	}
+	if o.WorkDir != "" {
+		s.WorkingDir = o.WorkDir
+	}
+	s.CapAdd, s.CapDrop = append(s.CapAdd, o.CapAdd...), append(s.CapDrop, o.CapDrop...)
+	labels := types.Labels{}
+	for k, v := range s.Labels {
+		labels[k] = v
+	}
+	for k, v := range opts.ConvertKVStringsToMap(o.Labels) {
+		labels[k] = v
+	}
+	s.Labels, s.ContainerName, s.Scale = labels, "", nil
+	s.Tty, s.StdinOpen = terminal && !o.Detach, o.Interactive && !o.Detach
+	if !o.Detach {
+		s.Restart, s.Deploy = "no", withoutRestart(s.Deploy)
+	}
+	return &s, errors.Join(o.ports(&s), o.volumes(&s), o.aliases(&s))
+}
+
+func withoutRestart(d *types.DeployConfig) *types.DeployConfig {
+	if d == nil {
+		return nil
+	}
+	out := *d
+	out.RestartPolicy = nil
+	return &out
+}
+
+func (o *RunOptions) ports(s *types.ServiceConfig) error {
+	if !o.ServicePorts {
+		s.Ports = nil
+	}
+	for _, text := range o.Publish {
+		ports, err := types.ParsePortConfig(text)
+		if err != nil {
+			return fmt.Errorf("invalid value %q for --publish: %w", text, err)
+		}
+		s.Ports = append(s.Ports, ports...)
+	}
+	return nil
+}
+
+func (o *RunOptions) volumes(s *types.ServiceConfig) error {
+	for _, text := range o.Volumes {
+		v, err := format.ParseVolume(text)
+		if err != nil {
+			return fmt.Errorf("invalid value %q for --volume: %w", text, err)
+		}
+		var kept []types.ServiceVolumeConfig
+		for _, old := range s.Volumes {
+			if old.Target != v.Target {
+				kept = append(kept, old)
+			}
+		}
+		s.Volumes = append(kept, v)
+	}
+	return nil
+}
+
+// aliases keeps the container from answering for the service, unless it should.
+func (o *RunOptions) aliases(s *types.ServiceConfig) error {
+	if o.UseAliases {
+		return nil
+	}
+	no := false
+	networks := map[string]*types.ServiceNetworkConfig{}
+	for key, n := range s.Networks {
+		own := types.ServiceNetworkConfig{}
+		if n != nil {
+			own = *n
+		}
+		own.Aliases, own.UseServiceNameAlias = nil, &no
+		own.Ipv4Address, own.Ipv6Address = "", "" // they are those of the service's containers
+		networks[key] = &own
+	}
+	s.Networks = networks
+	return nil
+}
+
+func runRun(ctx context.Context, o *RunOptions, terminal bool) error {
+	o.Up.Services = []string{o.Service}
+	p, err := o.selected(ctx)
+	if err != nil {
+		return err
+	}
+	svc, err := o.service(p, terminal)
+	if err != nil {
+		return err
+	}
+	s, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	create, err := o.prepare(ctx, s, p, svc)
+	if err != nil || o.DryRun {
+		return err
+	}
+	c := create.Config
+	c.AttachStdin, c.StdinOnce = c.OpenStdin, c.OpenStdin
+	c.AttachStdout, c.AttachStderr = !o.Detach, !o.Detach
+	create.HostConfig.AutoRemove = o.Remove
+	return container.Run(ctx, s.Factory, create, o.Detach)
+}
+
+// prepare makes what the container needs, with nobody else at the project, and
+// describes it.
+func (o *RunOptions) prepare(ctx context.Context, s *session, p *types.Project, svc *types.ServiceConfig) (domain.CreateOptions, error) {
+	none := domain.CreateOptions{}
+	lock, err := s.lock(ctx, p.Name)
+	if err != nil {
+		return none, err
+	}
+	defer lock.Release()
+	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
+	if err != nil {
+		return none, err
+	}
+	pulls, err := compose.PlanImages(p, observed, o.Pull)
+	if err != nil {
+		return none, err
+	}
+	if len(pulls.Actions) > 0 && !o.DryRun {
+		if err := s.pull(ctx, p, observed, pulls, o.QuietPull || o.Quiet); err != nil {
+			return none, err
+		}
+	}
+	o.Up.IgnoreOrphans = true
+	plan, err := compose.PlanRun(p, observed, o.Service, o.Up)
+	if err != nil {
+		return none, err
+	}
+	if o.DryRun {
+		_, err := fmt.Fprintf(o.IO.Out, "%s%srun a container of %s\n", pulls, plan, o.Service)
+		return none, err
+	}
+	e := s.executor(p.Name, p, observed)
+	if o.Quiet {
+		err = e.Apply(ctx, plan)
+	} else {
+		err = s.carryOut(ctx, e, plan)
+	}
+	if err != nil {
+		return none, err
+	}
+	slug := make([]byte, 32)
+	if _, err := rand.Read(slug); err != nil {
+		return none, err
+	}
+	text := hex.EncodeToString(slug)
+	name := o.Name
+	if name == "" {
+		name = fmt.Sprintf("%s-%s-run-%s", p.Name, o.Service, text[:12])
+	}
+	return e.OneOff(svc, name, text)
+}
