@@ -27,11 +27,16 @@ import (
 func newService(t testing.TB) (*Service, *ctrdtest.Store) {
 	t.Helper()
 	store := ctrdtest.New(t)
+	return New(store.Client, testLayout(t), registry.New(registry.Config{})), store
+}
+
+func testLayout(t testing.TB) state.Layout {
+	t.Helper()
 	layout, err := state.NewLayout(t.TempDir(), t.TempDir(), ctrdtest.Namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(store.Client, layout, registry.New(registry.Config{})), store
+	return layout
 }
 
 // tarOf makes a tar of files.

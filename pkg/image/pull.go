@@ -165,9 +165,7 @@ func (s *Service) fetch(ctx context.Context, named reference.Named, target ocisp
 	}
 	report := reporter(opts.Progress)
 	handler := images.Handler(images.Handlers(
-		images.HandlerFunc(func(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-			return nil, guard(desc)
-		}),
+		guardAll(),
 		s.fetchHandler(fetcher, report),
 		announce(children, report),
 		source,

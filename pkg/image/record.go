@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -80,8 +81,9 @@ func plain(d ocispec.Descriptor) ocispec.Descriptor {
 // the image needs. Missing content is passed over: an image need not be here for
 // every platform.
 func retain(ctx context.Context, store content.Store, target ocispec.Descriptor, matcher platforms.Matcher) error {
+	check := guardAll()
 	children := images.HandlerFunc(func(ctx context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
-		if err := guard(desc); err != nil {
+		if _, err := check(ctx, desc); err != nil {
 			return nil, err
 		}
 		found, err := images.Children(ctx, store, desc)
@@ -107,4 +109,32 @@ func guard(desc ocispec.Descriptor) error {
 		return fmt.Errorf("the image's document %s is %d bytes long, more than the %d allowed: %w", desc.Digest, desc.Size, maxDocument, errdefs.ErrInvalidArgument)
 	}
 	return nil
+}
+
+// maxDocuments bounds the indexes and manifests that one image may have.
+const maxDocuments = 10_000
+
+// guardAll is guard for a walk. It follows each index and manifest once: a few
+// that name each other often enough would else keep a walk busy for ever.
+func guardAll() images.HandlerFunc {
+	var mu sync.Mutex
+	seen := map[digest.Digest]bool{}
+	return func(_ context.Context, desc ocispec.Descriptor) ([]ocispec.Descriptor, error) {
+		if err := guard(desc); err != nil {
+			return nil, err
+		}
+		if !images.IsIndexType(desc.MediaType) && !images.IsManifestType(desc.MediaType) {
+			return nil, nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case seen[desc.Digest]:
+			return nil, images.ErrSkipDesc
+		case len(seen) >= maxDocuments:
+			return nil, fmt.Errorf("the image has more than %d manifests: %w", maxDocuments, errdefs.ErrInvalidArgument)
+		}
+		seen[desc.Digest] = true
+		return nil, nil
+	}
 }
