@@ -26,8 +26,11 @@ import (
 )
 
 // limit is the time that the scripts of one folder have, so that a hang ends
-// with the output of the command that hangs.
-const limit = 6 * time.Minute
+// with the output of the command that hangs. The guest has an emulated processor.
+const (
+	limit      = 12 * time.Minute
+	guestLimit = 14 * time.Minute
+)
 
 // suite is set by TestMain and not changed after it.
 var suite *environment
@@ -77,13 +80,17 @@ func TestGuestScripts(t *testing.T) {
 
 // params are testscript's for the scripts in dir.
 func (e *environment) params(dir string) testscript.Params {
+	length := limit
+	if e.guest {
+		length = guestLimit
+	}
 	return testscript.Params{
 		Dir:                dir,
 		Setup:              e.setup,
 		Condition:          e.condition,
 		Cmds:               commands(e),
 		RequireUniqueNames: true,
-		Deadline:           time.Now().Add(limit),
+		Deadline:           time.Now().Add(length),
 	}
 }
 
