@@ -39,7 +39,7 @@ type Entry struct {
 
 // Table lists all departures.
 func Table() []Entry {
-	return slices.Concat(containerEntries(), filesEntries(), namespaceEntries(), commandEntries(), volumeEntries(), networkEntries(), healthEntries(), logEntries(), imageEntries())
+	return slices.Concat(containerEntries(), filesEntries(), namespaceEntries(), commandEntries(), volumeEntries(), networkEntries(), healthEntries(), logEntries(), imageEntries(), buildEntries())
 }
 
 // RefusedFlags lists the flags that a command refuses whatever their value.
