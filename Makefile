@@ -65,7 +65,7 @@ completions: build ## generate the scripts in completions/
 	hack/completions.sh completions
 
 docs: ## generate docs/compatibility.md
-	$(GO) test ./pkg/cli/compat -run TestPage -update
+	$(GO) test ./pkg/cli/compat ./pkg/compose -run TestPage -update
 
 install: build ## install below PREFIX, with the unit that restores containers after a boot
 	hack/install.sh install '$(DESTDIR)' '$(PREFIX)'

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // State is what nerd does about an attribute.
@@ -63,7 +63,6 @@ func check(p *types.Project, o *LoadOptions, files []types.ConfigFile) (*types.P
 		}
 	}
 	errs = append(errs, checkPorts(p, files)...)
-	errs = append(errs, checkScale(p, files)...)
 	return p, errors.Join(errs...)
 }
 
@@ -93,18 +92,6 @@ func checkPorts(p *types.Project, files []types.ConfigFile) []error {
 					place(files, "services", name, "ports", fmt.Sprint(i)), name, strings.TrimPrefix(key, ":"), other))
 			}
 			users[key] = name
-		}
-	}
-	return errs
-}
-
-func checkScale(p *types.Project, files []types.ConfigFile) []error {
-	var errs []error
-	for _, name := range p.ServiceNames() {
-		s := p.Services[name]
-		if s.ContainerName != "" && s.GetScale() > 1 {
-			errs = append(errs, fmt.Errorf("%sservice %q: a container_name can be given to one container only, not to %d",
-				place(files, "services", name, "container_name"), name, s.GetScale()))
 		}
 	}
 	return errs

@@ -42,7 +42,7 @@ func attributeMap(p *types.Project, s types.ServiceConfig) (map[string]any, erro
 	if err := json.Unmarshal(text, &out); err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
-	maps.DeleteFunc(out, func(_ string, v any) bool { return empty(v) })
+	prune(out)
 	if content := contentOf(p, s); len(content) > 0 {
 		out["content of secrets and configs"] = content
 	}
@@ -57,6 +57,16 @@ func attributeMap(p *types.Project, s types.ServiceConfig) (map[string]any, erro
 		}
 	}
 	return out, nil
+}
+
+// prune leaves out what says nothing, at every depth.
+func prune(m map[string]any) {
+	maps.DeleteFunc(m, func(_ string, v any) bool {
+		if below, ok := v.(map[string]any); ok {
+			prune(below)
+		}
+		return empty(v)
+	})
 }
 
 // empty tells whether an attribute says nothing, as one that was not given.

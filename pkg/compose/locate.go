@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // maxNodes bounds what a file may expand to: a few lines of aliases of aliases
@@ -38,13 +39,23 @@ func checkYAML(files []types.ConfigFile) error {
 	return nil
 }
 
-// yamlError puts the name of the file before the line.
+// yamlError puts file, line and column before what is wrong. The parser counts
+// lines from 0 where it says what it was parsing, from 1 elsewhere.
 func yamlError(name string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if line, rest, ok := strings.Cut(strings.TrimPrefix(text, "line "), ": "); ok && strings.HasPrefix(text, "line ") {
-		return fmt.Errorf("%s:%s: %s", name, line, rest)
+	found := regexp.MustCompile(`^(while .*?: )?line (\d+)(?:, column (\d+))?: (.*)$`).FindStringSubmatch(text)
+	if found == nil {
+		return fmt.Errorf("%s: %s", name, text)
 	}
-	return fmt.Errorf("%s: %s", name, text)
+	line, _ := strconv.Atoi(found[2]) // digits
+	if strings.HasPrefix(found[1], "while parsing") {
+		line++
+	}
+	where := fmt.Sprintf("%s:%d", name, line)
+	if found[3] != "" {
+		where += ":" + found[3]
+	}
+	return fmt.Errorf("%s: %s", where, found[4])
 }
 
 // weight counts the values below a node with its aliases expanded, up to a bound.
