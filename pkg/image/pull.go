@@ -180,7 +180,7 @@ func (s *Service) fetch(ctx context.Context, named reference.Named, target ocisp
 		wait = func() error { _, err := unpacker.Wait(); return err }
 	}
 	err = images.Dispatch(ctx, handler, nil, target)
-	if err = firstOf(wait(), err); err == nil {
+	if err = unwrapLayer(firstOf(wait(), err)); err == nil {
 		return nil
 	}
 	if len(opts.Platforms) > 0 || images.IsIndexType(target.MediaType) {

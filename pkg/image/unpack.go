@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
@@ -14,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/core/unpack"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
+	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/semaphore"
 )
@@ -56,7 +58,7 @@ func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, s
 	handler := unpacker.Unpack(images.ChildrenHandler(store))
 	err = images.Dispatch(ctx, handler, nil, desc)
 	_, waitErr := unpacker.Wait()
-	return firstOf(waitErr, err)
+	return unwrapLayer(firstOf(waitErr, err))
 }
 
 // unpacker unpacks the layers of each configuration that passes through it,
@@ -74,7 +76,7 @@ func (s *Service) unpacker(ctx context.Context, snapshotter string, matcher plat
 		unpack.WithUnpackPlatform(unpack.Platform{
 			Platform:                matcher,
 			SnapshotterKey:          snapshotter,
-			Snapshotter:             snaps,
+			Snapshotter:             forgiving{snaps},
 			SnapshotterCapabilities: capabilities,
 			Applier:                 applier{s.client.Diff(), report},
 		}),
@@ -88,6 +90,15 @@ func (s *Service) unpacker(ctx context.Context, snapshotter string, matcher plat
 	return unpack.NewUnpacker(ctx, s.client.Content(), opts...)
 }
 
+// forgiving finds a snapshot that is to be removed, and is gone, to be no failure.
+// The unpacker cleans up twice after a layer that cannot be unpacked, and the
+// library would tell the user of the second time.
+type forgiving struct{ snapshots.Snapshotter }
+
+func (f forgiving) Remove(ctx context.Context, key string) error {
+	return ignoreNotFound(f.Snapshotter.Remove(ctx, key))
+}
+
 // applier reports when a layer is being unpacked.
 type applier struct {
 	diff.Applier
@@ -99,8 +110,36 @@ func (a applier) Apply(ctx context.Context, desc ocispec.Descriptor, mounts []mo
 	applied, err := a.Applier.Apply(ctx, desc, mounts, opts...)
 	if err == nil {
 		a.report.layer(desc, Complete, desc.Size)
+		return applied, nil
 	}
-	return applied, err
+	return applied, &layerError{desc.Digest, err}
+}
+
+// layerError tells which layer cannot be unpacked and why, without the folders
+// that it was mounted on meanwhile.
+type layerError struct {
+	layer digest.Digest
+	cause error
+}
+
+func (e *layerError) Unwrap() error { return e.cause }
+func (e *layerError) Error() string {
+	why := withoutKind(e.cause)
+	if _, rest, ok := strings.Cut(why, "mount callback failed on "); ok {
+		if dir, reason, ok := strings.Cut(rest, ": "); ok {
+			why = strings.ReplaceAll(reason, dir, "")
+		}
+	}
+	return fmt.Sprintf("layer %s cannot be unpacked: %s", e.layer, why)
+}
+
+// unwrapLayer takes the error of a layer out of those of the unpacker around it.
+func unwrapLayer(err error) error {
+	var layer *layerError
+	if errors.As(err, &layer) && !errors.Is(err, context.Canceled) {
+		return layer
+	}
+	return err
 }
 
 // firstOf is the first error that is not the echo of another's cancellation.

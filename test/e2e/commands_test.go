@@ -38,6 +38,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	setenv NAME FILE                    sets a variable to a file's (or stdout's) text
 //	image KIND                          loads app as $APP, config as $CFG or volumes as $VOL
 //	archive KIND FILE                   writes an image as an archive that can be loaded (rootfs: imported)
+//	hostile DIR                         writes archives of images that attack whoever loads them
 //	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
 //	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
 //	killmonitor [-all] ID               kills nerd's companion of a container; with -all also
@@ -57,6 +58,7 @@ func commands(e *environment) map[string]command {
 		"setenv":      cmdSetenv,
 		"image":       e.cmdImage,
 		"archive":     e.cmdArchive,
+		"hostile":     cmdHostile,
 		"registry":    e.cmdRegistry,
 		"pty":         e.cmdPTY,
 		"killmonitor": cmdKillMonitor,
