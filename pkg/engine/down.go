@@ -30,7 +30,7 @@ func Down(ctx context.Context, l state.Layout) (DownResult, error) {
 	}
 	for _, d := range all {
 		if p, ok := d.find(); ok {
-			if err := stop(ctx, p, stopPatience); err != nil {
+			if err := stop(ctx, p); err != nil {
 				return done, fmt.Errorf("stopping %s: %w", d.name, err)
 			}
 			done.Daemons = append(done.Daemons, d.name)

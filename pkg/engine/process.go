@@ -123,11 +123,11 @@ func (d daemon) find() (state.Process, bool) {
 }
 
 // stop ends the process, first asking, and waits until it is gone.
-func stop(ctx context.Context, p state.Process, patience time.Duration) error {
+func stop(ctx context.Context, p state.Process) error {
 	if err := sendSignal(p, unix.SIGTERM); err != nil {
 		return err
 	}
-	asked, cancel := context.WithTimeout(ctx, patience)
+	asked, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
 	if waitGone(asked, p) {
 		return nil

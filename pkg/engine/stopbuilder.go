@@ -37,7 +37,7 @@ func stopBuilder(ctx context.Context, l state.Layout, d daemon) (bool, error) {
 	defer func() { _ = lock.Release() }() // nothing was written through it
 	p, ok := d.find()
 	if ok {
-		if err := stop(ctx, p, stopPatience); err != nil {
+		if err := stop(ctx, p); err != nil {
 			return false, fmt.Errorf("stopping %s: %w", d.name, err)
 		}
 	}

@@ -96,7 +96,7 @@ func (o Options) clear(ctx context.Context, d daemon) error {
 		if waitAnswer(patient, d, nil) == nil {
 			return state.WriteJSON(d.pidFile, p)
 		}
-		if err := stop(ctx, p, stopPatience); err != nil {
+		if err := stop(ctx, p); err != nil {
 			return fmt.Errorf("%s does not answer and cannot be stopped: %w", d.name, err)
 		}
 	}
@@ -141,7 +141,7 @@ func (o Options) start(ctx context.Context, d daemon) error {
 		cause := lastError(d.logFile, c.logFrom)
 		return errors.Join(o.diedError(d, cause), removeRemains(d))
 	}
-	stopErr := stop(context.WithoutCancel(ctx), c.Process, stopPatience)
+	stopErr := stop(context.WithoutCancel(ctx), c.Process)
 	return errors.Join(errs.WithHint(fmt.Errorf("%s does not answer on %s after %v", d.name, d.socket, o.timeout()), "see 'nerd engine logs'"), stopErr)
 }
 

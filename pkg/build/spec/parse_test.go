@@ -53,7 +53,12 @@ func TestParseSecret(t *testing.T) {
 		{in: "type=file,id=TOKEN", want: Secret{ID: "TOKEN", File: "TOKEN"}},
 		{in: "id=file", want: Secret{ID: "file", File: "file"}},
 		{in: `id=a,"src=x,y"`, want: Secret{ID: "a", File: "x,y"}},
-		{in: "src=f", bad: true}, {in: "", bad: true}, {in: "id", bad: true}, {in: "id=a,type=x", bad: true}, {in: "id=a,x=y", bad: true}, {in: `"id=a`, bad: true},
+		{in: "src=f", bad: true},
+		{in: "", bad: true},
+		{in: "id", bad: true},
+		{in: "id=a,type=x", bad: true},
+		{in: "id=a,x=y", bad: true},
+		{in: `"id=a`, bad: true},
 	} {
 		got, err := ParseSecret(tt.in, env)
 		if (err != nil) != tt.bad || !tt.bad && got != tt.want {
@@ -109,7 +114,9 @@ func TestParseCache(t *testing.T) {
 		{in: "user/app:cache", want: Cache{Type: "registry", Attrs: map[string]string{"ref": "user/app:cache"}}},
 		{in: "type=local,src=d", want: Cache{Type: "local", Attrs: map[string]string{"src": "d"}}},
 		{in: "type=inline", want: Cache{Type: "inline", Attrs: map[string]string{}}},
-		{in: "src=d", bad: true}, {in: "", bad: true}, {in: "type=local,src", bad: true},
+		{in: "src=d", bad: true},
+		{in: "", bad: true},
+		{in: "type=local,src", bad: true},
 	} {
 		got, err := ParseCache(tt.in)
 		if (err != nil) != tt.bad || !tt.bad && !reflect.DeepEqual(got, tt.want) {

@@ -31,7 +31,7 @@ func NewCmdBuild(f *factory.Factory, r Runner) *cobra.Command {
 		Example:               "  nerd build -t app .\n  nerd build -f - . <Dockerfile\n  nerd build --output out --target files .",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Context = args[0]
-			if err := o.check(cmd.Flags()); err != nil {
+			if err := errors.Join(flagx.Refused(cmd.Flags(), "build"), o.check(cmd.Flags())); err != nil {
 				return err
 			}
 			if r == nil {
@@ -53,6 +53,9 @@ func folders(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellC
 
 // check refuses values before a builder is started for them.
 func (o *Options) check(flags *pflag.FlagSet) error {
+	if o.Builder != "" && o.Builder != "default" {
+		return fmt.Errorf("no builder %q found: each namespace has one, \"default\"", o.Builder)
+	}
 	if !slices.Contains([]string{"auto", "quiet", "plain", "tty", "rawjson"}, o.Progress) {
 		return fmt.Errorf("invalid progress mode %s", o.Progress)
 	}

@@ -29,8 +29,8 @@ type Options struct {
 	CacheFrom, CacheTo, Labels, NoCacheFilter, Outputs        []string
 	Platforms, Secrets, SSH, Tags                             []string
 
-	Call, CgroupParent, File, IIDFile, MetadataFile string
-	Network, Progress, Provenance, SBOM, Target     string
+	Builder, Call, CgroupParent, File, IIDFile, MetadataFile string
+	Network, Progress, Provenance, SBOM, Target              string
 
 	Check, Load, NoCache, Pull, Push, Quiet bool
 
@@ -58,6 +58,7 @@ func (o *Options) flags(flags *pflag.FlagSet, env func(string) string) {
 	list(&o.Contexts, "build-context", "", "Additional build contexts (e.g., name=path)")
 	list(&o.CacheFrom, "cache-from", "", `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
 	list(&o.CacheTo, "cache-to", "", `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
+	flags.StringVar(&o.Builder, "builder", "", "Name of the builder: the only one is \"default\"")
 	flags.StringVar(&o.Call, "call", "build", `Set method for evaluating build ("check", "outline", "targets")`)
 	flags.StringVar(&o.CgroupParent, "cgroup-parent", "", `Set the parent cgroup for the "RUN" instructions during build`)
 	flags.BoolVar(&o.Check, "check", false, `Shorthand for "--call=check"`)
@@ -102,8 +103,11 @@ func (o *Options) hidden(flags *pflag.FlagSet) {
 	flags.StringVar(&u.cpus, "cpuset-cpus", "", "CPUs in which to allow execution")
 	flags.StringVar(&u.nodes, "cpuset-mems", "", "Memory nodes in which to allow execution")
 	flags.StringSliceVar(&u.securityOpt, "security-opt", nil, "Security options")
+	flags.StringVar(&o.Call, "print", "build", "Older name of --call")
+	flags.StringArray("policy", nil, "Policy of the sources of the build")
+	flags.StringArray("resource", nil, "Limits of the resources of the build")
 	flags.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
-	for _, name := range append([]string{"disable-content-trust"}, Unused...) {
+	for _, name := range append([]string{"disable-content-trust", "print", "policy", "resource"}, Unused...) {
 		_ = flags.MarkHidden(name)
 	}
 }

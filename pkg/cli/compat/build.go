@@ -32,6 +32,11 @@ func buildEntries() []Entry {
 		},
 		{Commands: []string{"builder stop", "builder rm"}, Kind: Extra, Why: "In Docker they are `buildx stop` and `buildx rm`, for builders that were made by hand."},
 	}
+	out = append(out,
+		Entry{Commands: building, Flag: "policy", Kind: Refused, Why: "It is of buildx alone, an experiment.", Instead: "leave it out"},
+		Entry{Commands: building, Flag: "resource", Kind: Refused, Why: "It is of buildx alone, an experiment.", Instead: "leave it out"},
+		Entry{Commands: building, Flag: "builder", Value: "other than `default`", Kind: Refused, Why: "Each namespace has one builder.", Instead: "choose the namespace"},
+	)
 	for _, flag := range []string{
 		"compress", "squash", "isolation", "memory", "memory-swap", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems", "security-opt",
 	} {
