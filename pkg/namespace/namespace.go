@@ -43,10 +43,18 @@ type Namespace struct {
 type Service struct {
 	backend Backend
 	layout  state.Layout
+	builder func(ctx context.Context, namespace string) error
 }
 
 // New makes a Service; layout says where nerd keeps a namespace's files.
-func New(backend Backend, layout state.Layout) *Service { return &Service{backend, layout} }
+func New(backend Backend, layout state.Layout) *Service {
+	return &Service{backend: backend, layout: layout}
+}
+
+// SetBuilder says how the builder of a namespace is removed, which goes with it.
+func (s *Service) SetBuilder(remove func(ctx context.Context, namespace string) error) {
+	s.builder = remove
+}
 
 // listAtOnce is how many namespaces are counted at the same time.
 const listAtOnce = 8

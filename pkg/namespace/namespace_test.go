@@ -25,6 +25,8 @@ type fake struct {
 	labels     map[string]map[string]string
 	containers map[string]int
 	garbage    map[string]bool
+	leases     []leases.Lease // of every namespace
+	dropped    []string       // ids of those that were deleted
 }
 
 func newFake() *fake {
@@ -98,7 +100,10 @@ func (leaseStore) Create(context.Context, ...leases.Opt) (leases.Lease, error) {
 	return leases.Lease{ID: "l"}, nil
 }
 
-func (l leaseStore) Delete(ctx context.Context, _ leases.Lease, _ ...leases.DeleteOpt) error {
+func (l leaseStore) List(context.Context, ...string) ([]leases.Lease, error) { return l.leases, nil }
+
+func (l leaseStore) Delete(ctx context.Context, gone leases.Lease, _ ...leases.DeleteOpt) error {
+	l.dropped = append(l.dropped, gone.ID)
 	ns, _ := namespaces.Namespace(ctx)
 	delete(l.garbage, ns)
 	return nil

@@ -29,6 +29,11 @@ func (s *Service) Remove(ctx context.Context, name string, cgroup bool) error {
 			}
 		}
 	}
+	if s.builder != nil {
+		if err := errors.Join(s.builder(ctx, name), s.DropBuildCache(ctx, name)); err != nil {
+			return err
+		}
+	}
 	err = s.backend.Namespaces().Delete(ctx, name)
 	if errdefs.IsFailedPrecondition(err) { // content and snapshots of images that are gone
 		if err = s.collect(s.backend.In(ctx, name)); err != nil {

@@ -22,6 +22,13 @@ func (c *Client) RemoveBuilder(ctx context.Context) error {
 	return c.Namespaces.DropBuildCache(ctx, c.Layout.Namespace)
 }
 
+// removeBuilder stops the builder of any namespace and removes its files.
+func (c *Client) removeBuilder(ctx context.Context, namespace string) error {
+	l := c.Layout
+	l.Namespace = namespace
+	return engine.RemoveBuilder(ctx, l, c.Address())
+}
+
 // StopBuilder stops the builder of the client's namespace, if it runs.
 func (c *Client) StopBuilder(ctx context.Context) error {
 	_, err := engine.StopBuilder(ctx, c.Layout, c.Address())

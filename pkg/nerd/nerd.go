@@ -149,6 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		Runtimes:  cfg.Runtimes, DefaultRuntime: cfg.DefaultRuntime, CDIDirs: cfg.CDIDirs,
 		Init: container.Init{Binary: programPath(cfg.Init.Binary, "nerd-init", layout), Default: cfg.Init.Default},
 	})
+	c.Namespaces.SetBuilder(c.removeBuilder)
 	c.Images.SetInUse(c.imageUses)
 	return c, nil
 }
