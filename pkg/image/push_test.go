@@ -177,3 +177,42 @@ func TestTags(t *testing.T) {
 		t.Errorf("none: %v", err)
 	}
 }
+
+// TestPushTagsOnce has nobody find a part of an image under its tag meanwhile.
+func TestPushTagsOnce(t *testing.T) {
+	_, backend := registryServer(t)
+	var mu sync.Mutex
+	var tagged []string
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: backend})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifests/2") {
+			mu.Lock()
+			tagged = append(tagged, r.Header.Get("Content-Type"))
+			mu.Unlock()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	s, _ := newService(t)
+	ctx := testContext(t)
+	want := pushIndex(t, backend+"/multi:1", map[string]v1.Image{"amd64": testImage(t, "amd64", "a"), "arm64": testImage(t, "arm64", "b")})
+	if _, err := s.Pull(ctx, backend+"/multi:1", PullOptions{AllPlatforms: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tag(ctx, backend+"/multi:1", strip(server)+"/copy:2"); err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := s.Push(ctx, strip(server)+"/copy:2", PushOptions{})
+	if err != nil || pushed.Digest.String() != want {
+		t.Fatalf("got %+v, %v", pushed, err)
+	}
+	if len(tagged) != 1 || !strings.Contains(tagged[0], "index") {
+		t.Errorf("the tag was given to %v", tagged)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		other, _ := newService(t)
+		if _, err := other.Pull(ctx, strip(server)+"/copy:2", PullOptions{Platforms: []ocispec.Platform{{OS: "linux", Architecture: arch}}}); err != nil {
+			t.Error(err)
+		}
+	}
+}
