@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,8 +57,18 @@ func (c *converter) convert(s *types.ServiceConfig, number int) (*build, error) 
 		attribute string
 		run       func() error
 	}{
-		{"", b.process}, {"platform", b.platform}, {"healthcheck", b.health}, {"restart", b.restart}, {"", b.namespaces}, {"security_opt", b.security},
-		{"", b.resources}, {"devices", b.devices}, {"ports", b.ports}, {"volumes", b.volumes}, {"networks", b.networks}, {"secrets", b.secrets},
+		{"", b.process},
+		{"platform", b.platform},
+		{"healthcheck", b.health},
+		{"restart", b.restart},
+		{"", b.namespaces},
+		{"security_opt", b.security},
+		{"", b.resources},
+		{"devices", b.devices},
+		{"ports", b.ports},
+		{"volumes", b.volumes},
+		{"networks", b.networks},
+		{"secrets", b.secrets},
 		{"configs", b.configs},
 	} {
 		if err := step.run(); err != nil {
@@ -69,7 +80,8 @@ func (c *converter) convert(s *types.ServiceConfig, number int) (*build, error) 
 
 // wrong names service and attribute, unless the error does.
 func (b *build) wrong(attribute string, err error) error {
-	if _, ok := err.(*AttributeError); ok {
+	var known *AttributeError
+	if errors.As(err, &known) {
 		return err
 	}
 	return &AttributeError{b.s.Name, attribute, err}

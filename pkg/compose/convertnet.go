@@ -52,11 +52,11 @@ func (b *build) ports() error {
 // networks joins the container to its networks, the most wanted first.
 func (b *build) networks() error {
 	if mode := b.s.NetworkMode; mode != "" {
-		mode, err := b.shared(mode)
+		resolved, err := b.shared(mode)
 		if err != nil {
 			return b.wrong("network_mode", err)
 		}
-		b.host.NetworkMode = apicontainer.NetworkMode(mode)
+		b.host.NetworkMode = apicontainer.NetworkMode(resolved)
 		return nil
 	}
 	order := b.s.NetworksByPriority()

@@ -160,8 +160,10 @@ func (b *build) blkio() {
 		from []types.ThrottleDevice
 		to   *[]*blkiodev.ThrottleDevice
 	}{
-		{c.DeviceReadBps, &r.BlkioDeviceReadBps}, {c.DeviceWriteBps, &r.BlkioDeviceWriteBps},
-		{c.DeviceReadIOps, &r.BlkioDeviceReadIOps}, {c.DeviceWriteIOps, &r.BlkioDeviceWriteIOps},
+		{c.DeviceReadBps, &r.BlkioDeviceReadBps},
+		{c.DeviceWriteBps, &r.BlkioDeviceWriteBps},
+		{c.DeviceReadIOps, &r.BlkioDeviceReadIOps},
+		{c.DeviceWriteIOps, &r.BlkioDeviceWriteIOps},
 	} {
 		for _, d := range t.from {
 			*t.to = append(*t.to, &blkiodev.ThrottleDevice{Path: d.Path, Rate: uint64(d.Rate)})

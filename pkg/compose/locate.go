@@ -43,7 +43,7 @@ func checkYAML(files []types.ConfigFile) error {
 // lines from 0 where it says what it was parsing, from 1 elsewhere.
 func yamlError(name string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	found := regexp.MustCompile(`^(while .*?: )?line (\d+)(?:, column (\d+))?: (.*)$`).FindStringSubmatch(text)
+	found := match(`^(while .*?: )?line (\d+)(?:, column (\d+))?: (.*)$`, text)
 	if found == nil {
 		return fmt.Errorf("%s: %s", name, text)
 	}
@@ -56,6 +56,15 @@ func yamlError(name string, err error) error {
 		where += ":" + found[3]
 	}
 	return fmt.Errorf("%s: %s", where, found[4])
+}
+
+// match is the first match of an expression and its groups; only errors need one.
+func match(expression, text string) []string {
+	re, err := regexp.Compile(expression)
+	if err != nil {
+		return nil
+	}
+	return re.FindStringSubmatch(text)
 }
 
 // weight counts the values below a node with its aliases expanded, up to a bound.
@@ -144,8 +153,11 @@ func explain(err error, files []types.ConfigFile) error {
 		return nil
 	}
 	text := err.Error()
-	path := regexp.MustCompile(`\b(?:services|networks|volumes|secrets|configs)(?:\.[A-Za-z0-9_-]+)+`).FindString(text)
-	quoted := regexp.MustCompile(`additional properties '([^']+)'`).FindStringSubmatch(text)
+	path := ""
+	if found := match(`\b(?:services|networks|volumes|secrets|configs)(?:\.[A-Za-z0-9_-]+)+`, text); found != nil {
+		path = found[0]
+	}
+	quoted := match(`additional properties '([^']+)'`, text)
 	var where string
 	for steps := splitPath(path); len(steps) > 0 && where == ""; steps = steps[:len(steps)-1] {
 		if quoted != nil {

@@ -45,9 +45,15 @@ func PlanDown(name string, p *types.Project, o *Observed, opts DownOptions) *Pla
 			removed[service] = append(removed[service], plan.add(a))
 		}
 	}
-	if len(opts.Services) > 0 {
-		return plan
+	if len(opts.Services) == 0 {
+		removeRest(plan, name, p, o, opts, left)
 	}
+	return plan
+}
+
+// removeRest removes networks, volumes and images, after all containers; left says
+// that some of these stay.
+func removeRest(plan *Plan, name string, p *types.Project, o *Observed, opts DownOptions, left bool) {
 	all := make([]int, len(plan.Actions))
 	for i := range all {
 		all[i] = i
@@ -71,7 +77,6 @@ func PlanDown(name string, p *types.Project, o *Observed, opts DownOptions) *Pla
 	for _, ref := range imagesToRemove(name, p, o, opts.Images) {
 		plan.add(Action{Kind: RemoveImage, Name: ref, Needs: all})
 	}
-	return plan
 }
 
 func hasService(p *types.Project, name string) bool {

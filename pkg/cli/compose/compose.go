@@ -132,7 +132,8 @@ func (g *Project) load(ctx context.Context, change func(*compose.LoadOptions)) (
 	if change != nil {
 		change(&o)
 	}
-	defer g.hearLoader(o.Warn)()
+	quiet := g.hearLoader(o.Warn)
+	defer quiet()
 	return compose.Load(ctx, o)
 }
 
@@ -204,6 +205,9 @@ func (s *session) lock(ctx context.Context, name string) (*state.Lock, error) {
 		fmt.Fprintf(s.IO.Err, "Waiting for another command that changes the project %s\n", name)
 	})
 }
+
+// release gives the lock back; the kernel does when the program ends, anyway.
+func release(l *state.Lock) { _ = l.Release() }
 
 // executor carries plans for the project out.
 func (s *session) executor(name string, p *types.Project, o *compose.Observed) *compose.Executor {

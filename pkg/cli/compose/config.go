@@ -176,7 +176,8 @@ func (o *ConfigOptions) text(p *types.Project) ([]byte, error) {
 func (o *ConfigOptions) printModel(ctx context.Context, change func(*compose.LoadOptions)) error {
 	lo := o.loadOptions()
 	change(&lo)
-	defer o.hearLoader(lo.Warn)()
+	quiet := o.hearLoader(lo.Warn)
+	defer quiet()
 	model, err := compose.LoadModel(ctx, lo)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func newCmdExec(g *Project) *cobra.Command {
 	fs.StringP("user", "u", "", "User, and group after a colon, by name or number")
 	fs.StringP("workdir", "w", "", "Folder to start in")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		_, c, err := g.one(cmd.Context(), args[0], index, true)
+		c, err := g.one(cmd.Context(), args[0], index, true)
 		if err != nil {
 			return err
 		}
@@ -59,18 +59,18 @@ func terminalFlags(g *Project, fs *pflag.FlagSet, noTTY *bool) (terminal func() 
 }
 
 // simple makes a command that is the same as one on the container of a service.
-func simple(g *Project, use, short string, running bool, flags func(*pflag.FlagSet), make func() *cobra.Command) *cobra.Command {
+func simple(g *Project, use, short string, running bool, flags func(*pflag.FlagSet), same func() *cobra.Command) *cobra.Command {
 	var index int
 	cmd := verb(use, short, flagx.MinArgs(1), nil)
 	fs := cmd.Flags()
 	flags(fs)
 	indexFlag(fs, &index)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		_, c, err := g.one(cmd.Context(), args[0], index, running)
+		c, err := g.one(cmd.Context(), args[0], index, running)
 		if err != nil {
 			return err
 		}
-		return delegate(cmd.Context(), make(), append(append(passed(fs, "index"), c.ID), args[1:]...)...)
+		return delegate(cmd.Context(), same(), append(append(passed(fs, "index"), c.ID), args[1:]...)...)
 	}
 	return cmd
 }
@@ -150,7 +150,7 @@ func runCp(ctx context.Context, g *Project, args []string, index int, all bool, 
 	case from == "" && to == "":
 		return fmt.Errorf("unknown copy direction: name a service on one side, SERVICE:PATH")
 	case from != "":
-		_, c, err := g.one(ctx, from, index, false)
+		c, err := g.one(ctx, from, index, false)
 		if err != nil {
 			return err
 		}

@@ -40,28 +40,28 @@ func (g *Project) project(ctx context.Context, services []string) (string, *sess
 }
 
 // one finds the container of a service with the given number, 0: the first.
-func (g *Project) one(ctx context.Context, service string, index int, running bool) (*session, *compose.Container, error) {
+func (g *Project) one(ctx context.Context, service string, index int, running bool) (*compose.Container, error) {
 	name, _, err := g.named(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s, err := g.open(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	found, err := s.containers(ctx, name, []string{service})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, c := range found {
 		if !c.OneOff && (index == 0 || c.Number == index) && (!running || c.Running()) {
-			return s, &c, nil
+			return &c, nil
 		}
 	}
 	if index > 0 {
-		return nil, nil, fmt.Errorf("service %q is not running container #%d", service, index)
+		return nil, fmt.Errorf("service %q is not running container #%d", service, index)
 	}
-	return nil, nil, fmt.Errorf("service %q is not running", service)
+	return nil, fmt.Errorf("service %q is not running", service)
 }
 
 func indexFlag(fs *pflag.FlagSet, index *int) {

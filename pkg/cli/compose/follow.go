@@ -129,14 +129,8 @@ func (f *FollowOptions) watch(ctx context.Context, s *session, p *types.Project,
 				code = e.code
 			}
 			if abort {
-				fmt.Fprintln(s.IO.Err, "Aborting on container exit...")
-				if err := s.stopAll(ctx, p, all, timeout); err != nil {
+				if err := f.abort(ctx, s, p, all, ends, timeout, len(all)-n-1, &code); err != nil {
 					return err
-				}
-				for n++; n < len(all); n++ {
-					if e := <-ends; f.ExitCodeFrom == e.c.Service {
-						code = e.code
-					}
 				}
 			}
 		}
@@ -144,6 +138,20 @@ func (f *FollowOptions) watch(ctx context.Context, s *session, p *types.Project,
 	drained()
 	if code != 0 {
 		return &errs.Exit{Code: code}
+	}
+	return nil
+}
+
+// abort stops all containers and takes in the ends of those that are left.
+func (f *FollowOptions) abort(ctx context.Context, s *session, p *types.Project, all []compose.Container, ends <-chan ended, timeout *int, left int, code *int) error {
+	fmt.Fprintln(s.IO.Err, "Aborting on container exit...")
+	if err := s.stopAll(ctx, p, all, timeout); err != nil {
+		return err
+	}
+	for range left {
+		if e := <-ends; f.ExitCodeFrom == e.c.Service {
+			*code = e.code
+		}
 	}
 	return nil
 }

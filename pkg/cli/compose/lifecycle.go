@@ -36,7 +36,7 @@ func (g *Project) change(ctx context.Context, services []string, plan planner) e
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer release(lock)
 	observed, err := compose.Observe(ctx, s.backend, name, nil)
 	if err != nil {
 		return err

@@ -171,7 +171,7 @@ func newCmdPort(g *Project) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("invalid port %q", args[1])
 		}
-		_, c, err := g.one(ctx, args[0], index, true)
+		c, err := g.one(ctx, args[0], index, true)
 		if err != nil {
 			return err
 		}

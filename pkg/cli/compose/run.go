@@ -119,7 +119,8 @@ func (o *RunOptions) service(p *types.Project, terminal bool) (*types.ServiceCon
 	if !o.Detach {
 		s.Restart, s.Deploy = "no", withoutRestart(s.Deploy)
 	}
-	return &s, errors.Join(o.ports(&s), o.volumes(&s), o.aliases(&s))
+	o.aliases(&s)
+	return &s, errors.Join(o.ports(&s), o.volumes(&s))
 }
 
 func withoutRestart(d *types.DeployConfig) *types.DeployConfig {
@@ -163,9 +164,9 @@ func (o *RunOptions) volumes(s *types.ServiceConfig) error {
 }
 
 // aliases keeps the container from answering for the service, unless it should.
-func (o *RunOptions) aliases(s *types.ServiceConfig) error {
+func (o *RunOptions) aliases(s *types.ServiceConfig) {
 	if o.UseAliases {
-		return nil
+		return
 	}
 	no := false
 	networks := map[string]*types.ServiceNetworkConfig{}
@@ -179,7 +180,6 @@ func (o *RunOptions) aliases(s *types.ServiceConfig) error {
 		networks[key] = &own
 	}
 	s.Networks = networks
-	return nil
 }
 
 func runRun(ctx context.Context, o *RunOptions, terminal bool) error {
@@ -215,7 +215,7 @@ func (o *RunOptions) prepare(ctx context.Context, s *session, p *types.Project, 
 	if err != nil {
 		return none, err
 	}
-	defer lock.Release()
+	defer release(lock)
 	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
 	if err != nil {
 		return none, err

@@ -22,10 +22,10 @@ type layout struct {
 
 func (l layout) write(w io.Writer, rows []any) error {
 	text := l.text
-	switch {
-	case text == "json":
+	switch text {
+	case "json":
 		return l.json(w, rows)
-	case text == "" || text == "table" || text == "pretty":
+	case "", "table", "pretty":
 		text = "table " + l.columns
 	}
 	body, table := strings.CutPrefix(text, "table ")

@@ -179,7 +179,7 @@ func (o *UpOptions) apply(ctx context.Context, s *session, p *types.Project) err
 	if err != nil {
 		return err
 	}
-	defer lock.Release()
+	defer release(lock)
 	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
 	if err != nil {
 		return err
