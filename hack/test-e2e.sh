@@ -17,6 +17,12 @@ if [ "$target" = docker ] && ! command -v docker >/dev/null; then
 	"$engine" up >/dev/null
 	eval "$("$engine" env)"
 fi
+# The versions that are pinned are what is tested, also where the system runs a
+# containerd of its own; CONTAINERD_ADDRESS chooses another.
+if [ "$target" = nerd ]; then
+	CONTAINERD_ADDRESS=${CONTAINERD_ADDRESS:-${NERD_RUN_ROOT:-/run/nerd}/engine/containerd.sock}
+	export CONTAINERD_ADDRESS
+fi
 run=
 if [ "$(id -u)" != 0 ] && [ "$target" = nerd ]; then
 	run="sudo --preserve-env"
