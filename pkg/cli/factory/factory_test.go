@@ -67,7 +67,7 @@ func TestLogLevel(t *testing.T) {
 
 // The monitor's way back does not depend on the caller's environment.
 func TestHelper(t *testing.T) {
-	got, err := Helper(&config.Config{Address: "/a.sock", Namespace: "n", DataRoot: "/d", RunRoot: "/r", Snapshotter: "s"})
+	got, err := Helper(&config.Config{Address: "/a.sock", Namespace: "n", DataRoot: "/d", RunRoot: "/r", Snapshotter: "s"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
