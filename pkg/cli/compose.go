@@ -30,13 +30,17 @@ func NewCmdCompose(f *factory.Factory) *cobra.Command {
 		DisableFlagParsing:    true,
 		DisableFlagsInUseLine: true,
 		RunE:                  func(*cobra.Command, []string) error { return runComposeProgram(f) },
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			if err := runComposeProgram(f); err != nil { // it answers in this one's place
-				return nil, cobra.ShellCompDirectiveError
-			}
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		},
 	}
+}
+
+// completesCompose tells whether the shell asks for words after `compose`, which
+// the companion alone knows.
+func completesCompose(root *cobra.Command, args []string) bool {
+	if len(args) < 3 || args[0] != cobra.ShellCompRequestCmd && args[0] != cobra.ShellCompNoDescRequestCmd {
+		return false
+	}
+	cmd, _, err := root.Find(args[1 : len(args)-1])
+	return err == nil && cmd.Name() == "compose"
 }
 
 // runComposeProgram replaces this program. It returns only if that is impossible.

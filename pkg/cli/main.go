@@ -35,6 +35,9 @@ func MainWithBuilder(ctx context.Context, args []string, streams *iostreams.IOSt
 	f.Args = args
 	root := NewCmdRoot(f, &globals, builder)
 	root.SetArgs(args)
+	if completesCompose(root, args) && runComposeProgram(f) != nil {
+		return 1 // the shell shows nothing
+	}
 
 	ctx, stop := f.Signals.Watch(ctx)
 	defer stop()
