@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
@@ -27,6 +28,8 @@ func NewCmdCompose(f *factory.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use:                   "compose [OPTIONS] COMMAND",
 		Short:                 "Run multi-container applications from Compose files",
+		Args:                  cobra.ArbitraryArgs, // the companion checks them
+		ValidArgsFunction:     complete.None,       // and completes them
 		DisableFlagParsing:    true,
 		DisableFlagsInUseLine: true,
 		RunE:                  func(*cobra.Command, []string) error { return runComposeProgram(f) },
