@@ -168,10 +168,10 @@ func (s *Service) cleanup(ctx context.Context, id string) error {
 // clearRemains undoes a start that was killed before the process ran, and with
 // --rm the whole container: nobody will come back for it.
 func (s *Service) clearRemains(ctx context.Context, c *Container) error {
-	s.dismissMonitor(ctx, c.ID)
-	if c.Status.State != container.StateCreated {
+	if c.Status.State != container.StateCreated { // its monitor, which may be waiting for this, ends by itself
 		return s.cfg.Networks.Detach(ctx, c.ID)
 	}
+	s.dismissMonitor(ctx, c.ID)
 	if err := errors.Join(s.killTask(ctx, c.ID), s.strays(ctx, c.ID)); err != nil {
 		return err
 	}
