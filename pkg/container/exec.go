@@ -29,6 +29,9 @@ import (
 // children keep its streams open.
 const execDrain = 2 * time.Second
 
+// killedExitCode is that of a process that SIGKILL has ended.
+const killedExitCode = 128 + 9
+
 // exitCannotExecute is the shell's exit code of a command that is there and cannot
 // be run, which Docker has for a wrong user or folder too.
 const exitCannotExecute = 126
@@ -148,8 +151,7 @@ func (x *execution) run(ctx context.Context, p *specs.Process) (Outcome, error) 
 	x.emit(ctx, events.ActionExecStart)
 	ended := x.wait(ctx)
 	if _, err := x.s.tasks.Start(ctx, x.c.ID, x.id); err != nil {
-		_, derr := x.s.tasks.Delete(context.WithoutCancel(ctx), x.c.ID, x.id)
-		return Outcome{}, errors.Join(x.failure(err), ignoreNotFound(derr))
+		return Outcome{}, errors.Join(x.failure(err), x.forget(context.WithoutCancel(ctx)))
 	}
 	if x.started != nil {
 		x.started()
@@ -254,14 +256,24 @@ func (x *execution) follow(ctx context.Context, ended <-chan execResult) (Outcom
 		x.s.emit(ctx, x.c, events.ActionExecDetach, "execID", x.id)
 		return Outcome{Detached: true}, nil
 	case r := <-ended:
-		if r.err != nil {
+		if r.err != nil && !x.c.Status.Process.Alive() { // it ended with its container, whose shim is gone
+			r.exit.Code = killedExitCode
+		} else if r.err != nil {
 			return Outcome{}, r.err
 		}
 		x.s.emit(ctx, x.c, events.ActionExecDie, "execID", x.id, "exitCode", strconv.Itoa(int(r.exit.Code)))
 		x.drain()
-		_, err := x.s.tasks.Delete(ctx, x.c.ID, x.id)
-		return Outcome{ExitCode: int(r.exit.Code)}, ignoreNotFound(err)
+		return Outcome{ExitCode: int(r.exit.Code)}, x.forget(ctx)
 	}
+}
+
+// forget deletes the process from the shim, which may be gone with the container.
+func (x *execution) forget(ctx context.Context) error {
+	_, err := x.s.tasks.Delete(ctx, x.c.ID, x.id)
+	if err != nil && !x.c.Status.Process.Alive() {
+		return nil
+	}
+	return ignoreNotFound(err)
 }
 
 // forward copies the input, and closes the shim's end when it is over.
