@@ -37,6 +37,12 @@ func buildEntries() []Entry {
 		Entry{Commands: building, Flag: "resource", Kind: Refused, Why: "It is of buildx alone, an experiment.", Instead: "leave it out"},
 		Entry{Commands: building, Flag: "builder", Value: "other than `default`", Kind: Refused, Why: "Each namespace has one builder.", Instead: "choose the namespace"},
 	)
+	for _, flag := range []string{"rm", "force-rm"} {
+		out = append(out, Entry{Commands: building, Flag: flag, Kind: Differs, Why: "BuildKit leaves no containers behind, so there is nothing to remove or to keep."})
+	}
+	for _, commands := range [][]string{building, {"run", "create"}, {"pull", "image pull"}, {"push", "image push"}} {
+		out = append(out, Entry{Commands: commands, Flag: "disable-content-trust", Kind: Differs, Why: "Signatures of Docker's content trust are never verified or made, so there is nothing to switch off."})
+	}
 	for _, flag := range []string{
 		"compress", "squash", "isolation", "memory", "memory-swap", "cpu-period", "cpu-quota", "cpu-shares", "cpuset-cpus", "cpuset-mems", "security-opt",
 	} {
