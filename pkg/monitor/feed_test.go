@@ -276,6 +276,9 @@ func TestCompressed(t *testing.T) {
 	for _, format := range []bool{false, true} {
 		f := newFixture(t)
 		f.cfg.LogLines, f.cfg.Compress, f.cfg.MaxSize, f.cfg.MaxFile = format, true, 1_000_000, 100
+		if err := os.MkdirAll(filepath.Dir(f.log), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		done, result := make(chan struct{}), make(chan error, 1)
 		var followed strings.Builder
 		go func() {
@@ -284,9 +287,6 @@ func TestCompressed(t *testing.T) {
 				return nil
 			}}, done)
 		}()
-		if err := os.MkdirAll(filepath.Dir(f.log), 0o700); err != nil {
-			t.Fatal(err)
-		}
 		f.run(fmt.Sprintf("count %d", lines), nil)
 		close(done)
 		f.eventually("the files are compressed", func() bool {
