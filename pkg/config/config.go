@@ -1,17 +1,14 @@
 // Package config is the program's own configuration: the file nerd.toml, below
-// the environment, below the flags.
+// the context, below the environment, below the flags.
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
+	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/nerd-cli/nerd/pkg/contexts"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
 
@@ -50,6 +47,15 @@ type Config struct {
 
 	Init       bool   `toml:"init"`        // --init for containers that do not say
 	InitBinary string `toml:"init_binary"` // the program of --init; empty: nerd-init
+
+	// Remote is ssh://[USER@]HOST[:PORT] of the machine to work on; empty: this one.
+	// It comes from an address of this form.
+	Remote string `toml:"-"`
+	// Context is the name of the context that is in force.
+	Context string `toml:"-"`
+
+	origins origins
+	ignored []Value // of nerdctl's file
 }
 
 // Runtime is an OCI runtime.
@@ -67,8 +73,8 @@ type Log struct {
 
 // Flags are the values of the command line; nil means not given.
 type Flags struct {
-	Address, Namespace, DataRoot, RunRoot, Snapshotter, LogLevel *string
-	Debug, ForceForeign                                          *bool
+	Address, Context, Namespace, DataRoot, RunRoot, Snapshotter, LogLevel, DockerConfig *string
+	Debug, ForceForeign                                                                 *bool
 	// HostsDirs take the place of those of the file.
 	HostsDirs []string
 	// InsecureRegistry treats every registry as listed in insecure_registries.
@@ -78,143 +84,189 @@ type Flags struct {
 // LookupEnv finds an environment variable, like os.LookupEnv.
 type LookupEnv func(string) (string, bool)
 
-// variables lists the environment of each setting, the one that wins first.
-func (c *Config) variables() []struct {
-	field *string
-	names []string
-} {
-	return []struct {
-		field *string
-		names []string
-	}{
-		{&c.Address, []string{"NERD_ADDRESS", "CONTAINERD_ADDRESS"}},
-		{&c.Namespace, []string{"NERD_NAMESPACE", "CONTAINERD_NAMESPACE"}},
-		{&c.DataRoot, []string{"NERD_DATA_ROOT"}},
-		{&c.RunRoot, []string{"NERD_RUN_ROOT"}},
-		{&c.Snapshotter, []string{"NERD_SNAPSHOTTER", "CONTAINERD_SNAPSHOTTER"}},
-		{&c.DockerConfig, []string{"DOCKER_CONFIG"}},
+// get is the value of a variable; one that is empty counts as not set.
+func (env LookupEnv) get(name string) string {
+	value, _ := env(name)
+	return value
+}
+
+// setting is a text that file, context, environment and command line can give.
+type setting struct {
+	key   string
+	value *string
+	names []string // of variables, the one that wins first
+	flag  string
+	given *string // by the flag
+}
+
+func (c *Config) settings(f Flags) []setting {
+	return []setting{
+		{"address", &c.Address, []string{"NERD_ADDRESS", "CONTAINERD_ADDRESS"}, "address", f.Address},
+		{"namespace", &c.Namespace, []string{"NERD_NAMESPACE", "CONTAINERD_NAMESPACE"}, "namespace", f.Namespace},
+		{"data_root", &c.DataRoot, []string{"NERD_DATA_ROOT"}, "data-root", f.DataRoot},
+		{"run_root", &c.RunRoot, []string{"NERD_RUN_ROOT"}, "run-root", f.RunRoot},
+		{"snapshotter", &c.Snapshotter, []string{"NERD_SNAPSHOTTER", "CONTAINERD_SNAPSHOTTER"}, "snapshotter", f.Snapshotter},
+		{"docker_config", &c.DockerConfig, []string{"DOCKER_CONFIG"}, "config", f.DockerConfig},
+		{"log_level", &c.LogLevel, nil, "log-level", f.LogLevel},
 	}
 }
 
-// Load merges the file, the environment and the flags, in that order, so that
-// the last one wins. A missing file is no error unless $NERD_TOML names it.
+// Load merges nerdctl's file, nerd's file, the context, the environment and the
+// flags, in that order, so that the last one wins. A missing file is no error
+// unless $NERD_TOML names it.
 func Load(flags Flags, env LookupEnv) (*Config, error) {
-	c := &Config{}
-	path, named := env("NERD_TOML")
-	if !named || path == "" {
+	c := &Config{origins: origins{}}
+	if path := env.get("NERDCTL_TOML"); path != "" {
+		if err := c.readNerdctl(path); err != nil {
+			return nil, err
+		}
+	}
+	path, named := env.get("NERD_TOML"), true
+	if path == "" {
 		path, named = DefaultFile, false
 	}
 	if err := c.readFile(path, named); err != nil {
 		return nil, err
 	}
-	for _, v := range c.variables() {
-		for _, name := range v.names {
-			if value, ok := env(name); ok && value != "" {
-				*v.field = value
+	chosen, err := c.chooseContext(flags, env)
+	if err != nil {
+		return nil, err
+	}
+	if flags.Context == nil {
+		c.applyContext(chosen)
+	}
+	for _, s := range c.settings(flags) {
+		for _, name := range s.names {
+			if value := env.get(name); value != "" {
+				c.set(s.key, s.value, value, "environment "+name)
 				break
 			}
 		}
 	}
-	c.apply(flags)
-	if c.Namespace == "" {
-		c.Namespace = state.DefaultNamespace
+	if flags.Context != nil {
+		c.applyContext(chosen)
 	}
-	if c.DataRoot == "" {
-		c.DataRoot = state.DefaultDataRoot
+	c.applyFlags(flags)
+	if strings.HasPrefix(c.Address, sshScheme) {
+		if c.Remote, err = contexts.CheckHost(c.Address); err != nil {
+			return nil, err
+		}
+		c.Address = ""
 	}
-	if c.RunRoot == "" {
-		c.RunRoot = state.DefaultRunRoot
-	}
-	c.userDefaults(env)
+	c.defaults(env)
 	return c, nil
 }
 
-// userDefaults are the places in the user's home.
-func (c *Config) userDefaults(env LookupEnv) {
-	home, _ := env("HOME")
-	if c.DockerConfig == "" && home != "" {
+// sshScheme begins the address of another machine.
+const sshScheme = "ssh://"
+
+// userFolder is where a user keeps what is nerd's; empty without a home.
+func userFolder(env LookupEnv) string {
+	if dir := env.get("XDG_CONFIG_HOME"); dir != "" {
+		return filepath.Join(dir, "nerd")
+	}
+	if home := env.get("HOME"); home != "" {
+		return filepath.Join(home, ".config", "nerd")
+	}
+	return ""
+}
+
+// Contexts is the user's store of contexts.
+func Contexts(env LookupEnv) contexts.Store {
+	dir := userFolder(env)
+	if dir != "" {
+		dir = filepath.Join(dir, "contexts")
+	}
+	return contexts.Store{Dir: dir}
+}
+
+// chooseContext finds the context that is in force by Docker's rules: an address
+// that is given otherwise leaves no room for one, unless a flag asks for it.
+func (c *Config) chooseContext(flags Flags, env LookupEnv) (contexts.Context, error) {
+	c.Context, c.origins["context"] = contexts.Default, DefaultOrigin
+	store := Contexts(env)
+	switch {
+	case flags.Context != nil:
+		if flags.Address != nil && *flags.Context != contexts.Default {
+			return contexts.Context{}, errors.New("conflicting options: either specify --host or --context, not both")
+		}
+		c.Context, c.origins["context"] = *flags.Context, "flag --context"
+	case flags.Address != nil || env.get("NERD_ADDRESS") != "" || env.get("CONTAINERD_ADDRESS") != "":
+	case env.get("NERD_CONTEXT") != "":
+		c.Context, c.origins["context"] = env.get("NERD_CONTEXT"), "environment NERD_CONTEXT"
+	default:
+		current, err := store.Current()
+		if err != nil {
+			return contexts.Context{}, fmt.Errorf("current context: %w", err)
+		}
+		if c.Context = current; current != contexts.Default {
+			c.origins["context"] = "nerd context use"
+		}
+	}
+	return store.Get(c.Context)
+}
+
+func (c *Config) applyContext(x contexts.Context) {
+	origin := "context " + x.Name
+	c.set("address", &c.Address, x.Host, origin)
+	c.set("namespace", &c.Namespace, x.Namespace, origin)
+	c.set("data_root", &c.DataRoot, x.DataRoot, origin)
+	c.set("run_root", &c.RunRoot, x.RunRoot, origin)
+	c.set("snapshotter", &c.Snapshotter, x.Snapshotter, origin)
+}
+
+// set gives a setting a value and notes where it comes from. An empty value
+// leaves it as it is.
+func (c *Config) set(key string, field *string, value, origin string) {
+	if value != "" {
+		*field = value
+		c.origins[key] = origin
+	}
+}
+
+// defaults fills in what nothing has set.
+func (c *Config) defaults(env LookupEnv) {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{{&c.Namespace, state.DefaultNamespace}, {&c.DataRoot, state.DefaultDataRoot}, {&c.RunRoot, state.DefaultRunRoot}} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	if home := env.get("HOME"); c.DockerConfig == "" && home != "" {
 		c.DockerConfig = filepath.Join(home, ".docker")
 	}
 	if len(c.HostsDirs) > 0 {
 		return
 	}
-	user, ok := env("XDG_CONFIG_HOME")
-	if (!ok || user == "") && home != "" {
-		user = filepath.Join(home, ".config")
-	}
 	c.HostsDirs = []string{"/etc/containerd/certs.d", "/etc/docker/certs.d"}
-	if user != "" {
-		c.HostsDirs = append([]string{filepath.Join(user, "nerd", "certs.d")}, c.HostsDirs...)
+	if user := userFolder(env); user != "" {
+		c.HostsDirs = append([]string{filepath.Join(user, "certs.d")}, c.HostsDirs...)
 	}
 }
 
-func (c *Config) apply(f Flags) {
-	for _, s := range []struct{ dst, src *string }{
-		{&c.Address, f.Address},
-		{&c.Namespace, f.Namespace},
-		{&c.DataRoot, f.DataRoot},
-		{&c.RunRoot, f.RunRoot},
-		{&c.Snapshotter, f.Snapshotter},
-		{&c.LogLevel, f.LogLevel},
-	} {
-		if s.src != nil {
-			*s.dst = *s.src
+// applyFlags sets what the command line gives; a flag may also empty a setting.
+func (c *Config) applyFlags(f Flags) {
+	for _, s := range c.settings(f) {
+		if s.given != nil {
+			*s.value = *s.given
+			c.origins[s.key] = "flag --" + s.flag
 		}
 	}
 	if len(f.HostsDirs) > 0 {
 		c.HostsDirs = f.HostsDirs
+		c.origins["hosts_dirs"] = "flag --hosts-dir"
 	}
 	if f.InsecureRegistry {
 		c.InsecureRegistries = append(c.InsecureRegistries, "*")
+		c.origins["insecure_registries"] = "flag --insecure-registry"
 	}
 	if f.Debug != nil {
 		c.Debug = *f.Debug
+		c.origins["debug"] = "flag --debug"
 	}
 	if f.ForceForeign != nil {
 		c.ForceForeign = *f.ForceForeign
 	}
-}
-
-// readFile fills c from a file. A key that does not exist is an error naming
-// the line: a misspelt setting must not pass for one that is in force.
-func (c *Config) readFile(path string, must bool) error {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !must {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("configuration file: %w", err)
-	}
-	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
-	if err := dec.Decode(c); err != nil {
-		return fmt.Errorf("configuration file %s: %w", path, explain(err))
-	}
-	return nil
-}
-
-// explain makes one line of the TOML decoder's errors.
-func explain(err error) error {
-	var strict *toml.StrictMissingError
-	if errors.As(err, &strict) && len(strict.Errors) > 0 {
-		first := strict.Errors[0]
-		row, _ := first.Position()
-		return fmt.Errorf("line %d: there is no setting %q", row, joinKey(first.Key()))
-	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
-		row, col := decode.Position()
-		return fmt.Errorf("line %d, column %d: %w", row, col, err)
-	}
-	return err
-}
-
-func joinKey(key toml.Key) string {
-	out := ""
-	for i, k := range key {
-		if i > 0 {
-			out += "."
-		}
-		out += k
-	}
-	return out
 }

@@ -61,3 +61,18 @@ func Code(err error, other int) int {
 	}
 	return other
 }
+
+// kindError has a message of its own and a kind that errors.Is finds.
+type kindError struct {
+	err  error
+	kind error
+}
+
+func (e *kindError) Error() string   { return e.err.Error() }
+func (e *kindError) Unwrap() []error { return []error{e.err, e.kind} }
+
+// Errorf is fmt.Errorf for an error that is also of a kind, one of errdefs': the
+// kind's own words are not part of the message.
+func Errorf(kind error, format string, args ...any) error {
+	return &kindError{fmt.Errorf(format, args...), kind}
+}

@@ -64,3 +64,10 @@ func TestCode(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorf(t *testing.T) {
+	err := fmt.Errorf("run: %w", Errorf(io.ErrClosedPipe, "x %d: %w", 1, io.EOF))
+	if err.Error() != "run: x 1: EOF" || !errors.Is(err, io.ErrClosedPipe) || !errors.Is(err, io.EOF) || errors.Is(err, io.ErrNoProgress) {
+		t.Error(err)
+	}
+}
