@@ -42,13 +42,13 @@ func (s *Service) Connect(ctx context.Context, req AttachRequest) (a *Attachment
 		before := len(rec.Joined)
 		err := s.join(ctx, rec, p, chainOptions{noRoutes: true})
 		if err == nil {
-			err = s.settleRoutes(rec)
+			a, err = s.settle(ctx, rec)
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.undoJoins(context.WithoutCancel(ctx), rec, before))
 		}
 	}
-	return s.finish(ctx, rec)
+	return a, nil
 }
 
 // undoJoins takes back the endpoints of a record after the first n.
@@ -60,7 +60,7 @@ func (s *Service) undoJoins(ctx context.Context, rec *record, n int) error {
 	return errors.Join(s.settleRoutes(rec), s.save(rec))
 }
 
-// dropIncomplete takes back endpoints that a killed command was adding. The caller
+// dropIncomplete takes back endpoints that a killed command was adding or removing. The caller
 // holds the container's lock, so nobody is at it.
 func (s *Service) dropIncomplete(ctx context.Context, rec *record) error {
 	for i := len(rec.Joined) - 1; i >= 0; i-- {
@@ -68,7 +68,7 @@ func (s *Service) dropIncomplete(ctx context.Context, rec *record) error {
 			continue
 		}
 		if err := s.del(ctx, rec, &rec.Joined[i]); err != nil {
-			return fmt.Errorf("taking back what was begun on network %s: %s", rec.Joined[i].Network.Name, cniMessage(err))
+			return fmt.Errorf("leaving network %s: %s", rec.Joined[i].Network.Name, cniMessage(err))
 		}
 		rec.Joined = slices.Delete(rec.Joined, i, i+1)
 		if err := s.save(rec); err != nil {
@@ -99,15 +99,22 @@ func (s *Service) Disconnect(ctx context.Context, id, ref string) (a *Attachment
 	if at < 0 {
 		return nil, &kindError{fmt.Sprintf("container %s is not connected to network %s", id, ref), errdefs.ErrPermissionDenied}
 	}
-	j := rec.Joined[at]
-	if err := s.del(ctx, rec, &j); err != nil {
-		return nil, fmt.Errorf("leaving network %s: %s", j.Network.Name, cniMessage(err))
-	}
-	rec.Joined = slices.Delete(rec.Joined, at, at+1)
+	// From here on it is one that is incomplete: a command killed before its end has
+	// the next one, or Repair, do the rest.
+	rec.Joined[at].Result = nil
 	if err := s.save(rec); err != nil {
 		return nil, err
 	}
-	if j.publishes() {
+	if err := s.dropIncomplete(ctx, rec); err != nil {
+		return nil, err
+	}
+	return s.settle(ctx, rec)
+}
+
+// settle leads ports and routes where they are to lead with the networks that the
+// container is in now.
+func (s *Service) settle(ctx context.Context, rec *record) (*Attachment, error) {
+	if !slices.ContainsFunc(rec.Joined, func(j joined) bool { return j.publishes() }) {
 		if err := s.movePorts(ctx, rec); err != nil {
 			return nil, err
 		}

@@ -119,6 +119,41 @@ func TestConnectKilled(t *testing.T) {
 	}
 }
 
+// A disconnect that is killed when the interface may be gone already: the endpoint
+// counts no more, and whatever comes next does the rest.
+func TestDisconnectKilled(t *testing.T) {
+	for name, next := range map[string]func(s *Service) error{
+		"again":       func(s *Service) error { _, err := s.Disconnect(t.Context(), "c1", "a"); return err },
+		"another one": func(s *Service) error { _, err := s.Disconnect(t.Context(), "c1", "b"); return err },
+		"repair":      func(s *Service) error { repairOnce(t, s, func(string) bool { return true }, false); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h, plugins := several(t, "a", "b", "c")
+			req := request("c1", PublishedPort{HostPort: 8080, ContainerPort: 80})
+			req.Endpoints = []Endpoint{{Network: "a"}, {Network: "b"}, {Network: "c"}}
+			_, err := s.Attach(t.Context(), req)
+			must(t, err)
+			plugins.before = func(string) error { return errors.New("killed") }
+			if _, err := s.Disconnect(t.Context(), "c1", "a"); err == nil {
+				t.Fatal("it was not killed")
+			}
+			plugins.before = nil
+			must(t, next(s))
+			rec, err := s.load("c1")
+			if err != nil || !rec.complete() || rec.endpoint(&Network{Name: "a"}) != nil {
+				t.Errorf("%+v, %v", rec, err)
+			}
+			want := map[bool]string{false: "eth1", true: "eth2"}[name == "another one"]
+			if len(h.routes) != 1 || h.routes[0].dev != want {
+				t.Errorf("routes %v, not by %s", h.routes, want)
+			}
+			if got := plugins.took(); got[len(got)-1] != "ADD portmap "+want {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
 // An address of a container that has just ended is waited for, not refused.
 func TestExhaustionWaitsForEnded(t *testing.T) {
 	s, _, plugins := several(t, "small")
@@ -161,6 +196,15 @@ func TestPortsFollow(t *testing.T) {
 	att, err = s.Disconnect(t.Context(), "c1", "a")
 	must(t, err)
 	if got := plugins.took(); !slices.Equal(got, []string{"DEL portmap eth2", "DEL bridge eth2", "ADD portmap eth1"}) || att.PortsTo != att.Networks["b"].IPAddress {
+		t.Errorf("%v, to %s", got, att.PortsTo)
+	}
+	// They come back with the next network that can have them.
+	_, err = s.Disconnect(t.Context(), "c1", "b")
+	must(t, err)
+	plugins.took()
+	att, err = s.Connect(t.Context(), AttachRequest{ContainerID: "c1", Endpoints: []Endpoint{{Network: "a"}}})
+	must(t, err)
+	if got := plugins.took(); !slices.Equal(got, []string{"ADD bridge eth1", "ADD portmap eth1"}) || att.PortsTo != att.Networks["a"].IPAddress {
 		t.Errorf("%v, to %s", got, att.PortsTo)
 	}
 	must(t, s.Detach(t.Context(), "c1"))

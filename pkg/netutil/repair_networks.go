@@ -70,8 +70,8 @@ func (r *repair) locks(networks []*Network) {
 	}
 }
 
-// unfinished takes back what was being added to a running container by a command
-// that was killed. Whoever is at work on the container has its lock.
+// unfinished takes back what was being added to, or removed from, a running
+// container by a command that was killed. Whoever is at work on the container has its lock.
 func (r *repair) unfinished(ctx context.Context, rec *record) {
 	if rec.complete() || len(rec.Joined) == 0 {
 		return
@@ -87,7 +87,11 @@ func (r *repair) unfinished(ctx context.Context, rec *record) {
 		if err != nil || now == nil {
 			return err
 		}
-		return r.s.dropIncomplete(withLock(ctx, l), now)
+		locked := withLock(ctx, l)
+		if err = r.s.dropIncomplete(locked, now); err == nil && len(now.Joined) > 0 {
+			_, err = r.s.settle(locked, now)
+		}
+		return err
 	})
 	if err := l.Release(); err != nil {
 		r.findings = append(r.findings, Finding{Kind: FoundEndpoint, Name: rec.ID, Action: "not unlocked", Err: err})
