@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"syscall"
 
 	"github.com/nerd-cli/nerd/pkg/monitor/wire"
@@ -87,6 +88,9 @@ func joinConnection(c config) {
 	if err != nil || syscall.Connect(far, &target) != nil {
 		syscall.Exit(1)
 	}
+	// One processor for each direction: with the single one that a monitor has, a
+	// call that blocks would keep the other direction waiting.
+	runtime.GOMAXPROCS(2)
 	done := make(chan struct{})
 	go func() {
 		pump(near, far)
@@ -97,35 +101,47 @@ func joinConnection(c config) {
 	syscall.Exit(0)
 }
 
-// pump copies from one socket to the other until the end, and passes that on. Its
-// calls may block, so unlike those of the monitor they go through the scheduler.
+// pump moves what one socket receives to the other until the end, and passes that on.
+// Its calls may block, so unlike those of the monitor they go through the scheduler.
 func pump(from, to int) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := syscall.Read(from, buf)
-		if err == syscall.EINTR {
-			continue
-		}
-		if n <= 0 || !writeAll(to, buf[:n]) {
-			break
-		}
-	}
+	splicePump(from, to)
 	syscall.Shutdown(to, syscall.SHUT_WR)
 	syscall.Shutdown(from, syscall.SHUT_RD)
 }
 
-func writeAll(fd int, b []byte) bool {
-	for len(b) > 0 {
-		n, err := syscall.Write(fd, b)
+const (
+	fSetPipeSize = 0x407 // F_SETPIPE_SZ, absent from package syscall
+	pipeSize     = 1 << 20
+)
+
+// splicePump has the kernel pass the pages on through a pipe, so that nothing is
+// copied into this process.
+func splicePump(from, to int) {
+	var pipe [2]int
+	if syscall.Pipe2(pipe[:], syscall.O_CLOEXEC) != nil {
+		return
+	}
+	// Refused to who has many pipes already; it works with a small one, too.
+	syscall.Syscall(syscall.SYS_FCNTL, uintptr(pipe[1]), fSetPipeSize, pipeSize)
+	for {
+		n, err := syscall.Splice(from, nil, pipe[1], nil, pipeSize, 0)
 		if err == syscall.EINTR {
 			continue
 		}
-		if err != nil {
-			return false
+		if n <= 0 {
+			return
 		}
-		b = b[n:]
+		for n > 0 {
+			out, err := syscall.Splice(pipe[0], nil, to, nil, int(n), 0)
+			if err == syscall.EINTR {
+				continue
+			}
+			if out <= 0 {
+				return
+			}
+			n -= out
+		}
 	}
-	return true
 }
 
 // findTarget looks a host port up in the lines "PORT A.B.C.D PORT".

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
 	"syscall"
 	"testing"
 )
@@ -20,4 +24,45 @@ func TestFindTarget(t *testing.T) {
 			t.Errorf("%q leads to %v", bad, got)
 		}
 	}
+}
+
+// What arrives on one connection leaves by the other, with its end, and the other
+// way round; one direction that has ended does not end the other.
+func TestPump(t *testing.T) {
+	client, near := connection(t)
+	far, server := connection(t)
+	go pump(int(near.Fd()), int(far.Fd()))
+	go pump(int(far.Fd()), int(near.Fd()))
+	sent := bytes.Repeat([]byte("0123456789abcde\n"), 1<<18) // more than pipe and sockets hold
+	go func() {
+		_, err := client.Write(sent)
+		if err = errors.Join(err, syscall.Shutdown(int(client.Fd()), syscall.SHUT_WR)); err != nil {
+			t.Error(err)
+		}
+	}()
+	got, err := io.ReadAll(server)
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("%d bytes of %d arrived, %v", len(got), len(sent), err)
+	}
+	if _, err := server.WriteString("answer"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Shutdown(int(server.Fd()), syscall.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(client); err != nil || string(got) != "answer" {
+		t.Fatalf("the answer is %q, %v", got, err)
+	}
+}
+
+// connection is both ends of one, blocking as those of the process that pumps.
+func connection(t *testing.T) (a, b *os.File) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b = os.NewFile(uintptr(fds[0]), "a"), os.NewFile(uintptr(fds[1]), "b")
+	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
+	return a, b
 }
