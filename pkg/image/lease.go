@@ -26,10 +26,18 @@ func (s *Service) leased(ctx context.Context, work string) (context.Context, fun
 	return s.client.Leased(ctx, map[string]string{leaseWork: work, leaseOwner: self.String()})
 }
 
-// Repair frees what killed commands were bringing in, and says what it found,
-// or with dryRun would free. Until then a pull that is tried again finds there
-// what had arrived whole; a day later it is freed in any case.
+// Repair frees what killed commands were bringing in, and what is held for mounts
+// that are no more; it says what it found, or with dryRun would free.
 func (s *Service) Repair(ctx context.Context, dryRun bool) ([]string, error) {
+	found, err := s.repairWork(ctx, dryRun)
+	mounts, merr := s.repairMounts(s.client.Context(ctx), dryRun)
+	return append(found, mounts...), errors.Join(err, merr)
+}
+
+// repairWork frees what killed commands were bringing in. Until then a pull that
+// is tried again finds there what had arrived whole; a day later it is freed in
+// any case.
+func (s *Service) repairWork(ctx context.Context, dryRun bool) ([]string, error) {
 	ctx = s.client.Context(ctx)
 	manager := s.client.Leases()
 	all, err := manager.List(ctx, fmt.Sprintf("labels.%q", leaseWork))
@@ -63,6 +71,6 @@ func (s *Service) end(ctx context.Context, done func(collect bool) error, failed
 	if err := done(false); err != nil {
 		return err
 	}
-	_, err := s.Repair(ctx, false)
+	_, err := s.repairWork(ctx, false)
 	return err
 }

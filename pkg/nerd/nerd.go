@@ -172,7 +172,7 @@ func (c *Client) Repair(ctx context.Context, dryRun bool) ([]container.Finding, 
 	found, err := c.Containers.Repair(ctx, dryRun)
 	images, ierr := c.Images.Repair(ctx, dryRun)
 	for _, text := range images {
-		found = append(found, container.Finding{Kind: "image", Name: text, Action: "free what a killed command was bringing in"})
+		found = append(found, container.Finding{Kind: "image", Name: text, Action: "free what a killed command was bringing in, or held"})
 	}
 	volumes, verr := c.Volumes.Repair(ctx, dryRun)
 	for _, f := range volumes {

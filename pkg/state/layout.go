@@ -92,6 +92,10 @@ func (l Layout) PodLogs() string { return "/var/log/pods" }
 // can be deleted at any time.
 func (l Layout) ImageCache() string { return filepath.Join(l.Data, l.Namespace, "image-cache") }
 
+// ImageMounts is the folder of the places that images are mounted at to be looked
+// into.
+func (l Layout) ImageMounts() string { return filepath.Join(l.Run, l.Namespace, "images") }
+
 // Manifests is the folder of lists of manifests that are being put together.
 func (l Layout) Manifests() string { return filepath.Join(l.Data, l.Namespace, "manifests") }
 
