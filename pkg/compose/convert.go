@@ -117,7 +117,6 @@ func (b *build) process() error {
 	}
 	b.host.Annotations, b.host.GroupAdd, b.host.Init = s.Annotations, s.GroupAdd, s.Init
 	b.host.Runtime, b.host.StorageOpt, b.host.Sysctls = s.Runtime, s.StorageOpt, s.Sysctls
-	b.host.VolumeDriver = s.VolumeDriver
 	if l := s.Logging; l != nil {
 		b.host.LogConfig = apicontainer.LogConfig{Type: l.Driver, Config: l.Options}
 	}

@@ -57,12 +57,14 @@ var ErrNoFile = errors.New("no configuration file provided: not found")
 
 // Load reads the Compose files and gives the project with everything resolved
 // that the options do not leave out. Nothing is fetched from other machines.
-// Errors name the file and, where it is known, the line.
+// Errors name the file and, where it is known, the line; those that are not about
+// the files are errs.Exit.
 func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	po, files, err := prepare(&o)
 	if err != nil {
 		return nil, err
 	}
+	registerFormats()
 	project, err := loader.LoadWithContext(ctx, details(po, files), o.loaderOptions(po, files)...)
 	if err != nil {
 		return nil, explain(err, files)
@@ -131,7 +133,7 @@ func projectEnv(o *LoadOptions, po *cli.ProjectOptions) error {
 	}
 	for _, f := range envFiles {
 		if _, err := os.Stat(f); err != nil {
-			return fmt.Errorf("couldn't find env file: %s", absolute(f))
+			return &errs.Exit{Code: 1, Err: fmt.Errorf("couldn't find env file: %s", absolute(f))}
 		}
 	}
 	po.EnvFiles = nil
@@ -153,7 +155,10 @@ func setName(o *LoadOptions, po *cli.ProjectOptions) error {
 	if name == "" {
 		name = po.Environment[consts.ComposeProjectName]
 	}
-	return CheckProjectName(name)
+	if err := CheckProjectName(name); err != nil {
+		return &errs.Exit{Code: 1, Err: err}
+	}
+	return nil
 }
 
 // CheckProjectName says what is wrong with the name of a project. An empty one is

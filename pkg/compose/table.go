@@ -22,7 +22,7 @@ func Table() string {
 
 // obsolete are attributes of Compose 1 that the loader's types have kept and its
 // schema has not.
-var obsolete = []string{"name", "dockerfile", "log_driver", "log_opt", "net", "pull_refresh_after", "#extensions"}
+var obsolete = []string{"name", "dockerfile", "log_driver", "log_opt", "net", "#extensions", "volume_driver"}
 
 // serviceKeys lists the attributes of a service that the loader knows.
 func serviceKeys() []string {
