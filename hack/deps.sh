@@ -19,6 +19,8 @@ have ip || need iproute2
 have git || need git
 have curl || need curl
 have docker-registry || need docker-registry
+have iperf3 || need iperf3
+have dnsmasq || need dnsmasq-base
 # A busybox that is linked dynamically cannot be the only file of an image.
 { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; } || need busybox-static
 [ -d /etc/ssl/certs ] || need ca-certificates

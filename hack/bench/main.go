@@ -95,6 +95,9 @@ func run(ctx context.Context, args []string) error {
 			b.measure(ctx, c)
 		}
 	}
+	if o.only.MatchString("throughput") && ctx.Err() == nil {
+		b.measureThroughput(ctx)
+	}
 	if o.only.MatchString("memory") && ctx.Err() == nil {
 		b.measureMemory(ctx)
 	}
@@ -128,6 +131,7 @@ type bench struct {
 	options
 	tools   []*tool
 	timings []timing
+	flows   []flow
 	memory  []footprint
 }
 

@@ -44,6 +44,7 @@ type report struct {
 	Kernel  string      `json:"kernel"`
 	CPUs    int         `json:"cpus"`
 	Timings []timing    `json:"timings"`
+	Flows   []flow      `json:"throughput"`
 	Memory  []footprint `json:"memory"`
 }
 
@@ -78,6 +79,22 @@ func summarize(timings []timing) {
 	}
 }
 
+// compare fills in the same for what is better when it is more.
+func compare(flows []flow) {
+	docker := map[string]float64{}
+	for i := range flows {
+		f := &flows[i]
+		if f.Median = quantile(f.Runs, 0.5); f.Tool == "docker" {
+			docker[f.Path] = f.Median
+		}
+	}
+	for i := range flows {
+		if base := docker[flows[i].Path]; base > 0 {
+			flows[i].Ratio = flows[i].Median / base
+		}
+	}
+}
+
 // table is what a person reads.
 func (r report) table() string {
 	var buf bytes.Buffer
@@ -92,11 +109,34 @@ func (r report) table() string {
 		fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%s\t%d\t%d\t\n", t.Case, t.Tool, t.Median, t.P90, ratio, len(t.Runs), t.Failures)
 	}
 	_ = w.Flush() // into memory
-	if len(r.Memory) == 0 {
-		return buf.String()
+	r.flowTable(&buf)
+	r.memoryTable(&buf)
+	return buf.String()
+}
+
+func (r report) flowTable(buf *bytes.Buffer) {
+	if len(r.Flows) == 0 {
+		return
 	}
-	fmt.Fprintln(&buf, "\nbeside each container (MiB resident, its own processes not counted)")
-	w = tabwriter.NewWriter(&buf, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(buf, "\nthroughput to a container (iperf3, one stream)")
+	w := tabwriter.NewWriter(buf, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "path\ttool\tmedian Gbit/s\tto docker\truns\t")
+	for _, f := range r.Flows {
+		ratio := "-"
+		if f.Ratio > 0 {
+			ratio = fmt.Sprintf("%.2f", f.Ratio)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\t%d\t\n", f.Path, f.Tool, f.Median, ratio, len(f.Runs))
+	}
+	_ = w.Flush() // into memory
+}
+
+func (r report) memoryTable(buf *bytes.Buffer) {
+	if len(r.Memory) == 0 {
+		return
+	}
+	fmt.Fprintln(buf, "\nbeside each container (MiB resident, its own processes not counted)")
+	w := tabwriter.NewWriter(buf, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "tool\trunning\tprocesses\tstopped\tprocesses\tdaemon growth\trunning, by program\t")
 	for _, f := range r.Memory {
 		var parts []string
@@ -106,17 +146,17 @@ func (r report) table() string {
 		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t\n", f.Tool, f.RunningTotal, f.RunningProcesses, f.StoppedTotal, f.StoppedProcesses, f.DaemonGrowth, strings.Join(parts, ", "))
 	}
 	_ = w.Flush() // into memory
-	return buf.String()
 }
 
 // write prints the table and writes it and the JSON file.
 func (b *bench) write() error {
 	summarize(b.timings)
+	compare(b.flows)
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
 		return err
 	}
-	r := report{time.Now().UTC().Truncate(time.Second), unix.ByteSliceToString(uts.Release[:]), runtime.NumCPU(), b.timings, b.memory}
+	r := report{time.Now().UTC().Truncate(time.Second), unix.ByteSliceToString(uts.Release[:]), runtime.NumCPU(), b.timings, b.flows, b.memory}
 	text := r.table()
 	fmt.Print(text)
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
