@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -70,7 +69,8 @@ type job struct {
 	opts    *spec.Options
 	solve   client.SolveOpt
 	cleanup []func() error
-	image   bool // the result goes to the image store
+	links   []link // builds whose results it takes
+	image   bool   // the result goes to the image store
 }
 
 // Build runs one build. What happens is sent to status, which is closed at the
@@ -91,9 +91,13 @@ func (b *Builder) Build(ctx context.Context, opts *spec.Options, status chan *cl
 	}()
 	var call map[string][]byte
 	var res *client.SolveResponse
-	if opts.Call != "" {
+	switch {
+	case opts.Call != "":
 		res, err = b.conn.Build(ctx, j.solve, "nerd", j.call(&call), renamed)
-	} else {
+	case len(j.links) > 0:
+		j.solve.Frontend = ""
+		res, err = b.conn.Build(ctx, j.solve, "nerd", j.run, renamed)
+	default:
 		res, err = b.conn.Solve(ctx, nil, j.solve, renamed)
 	}
 	<-done
@@ -117,10 +121,14 @@ func (b *Builder) Build(ctx context.Context, opts *spec.Options, status chan *cl
 // call asks the frontend about the build instead of running it.
 func (j *job) call(answer *map[string][]byte) gateway.BuildFunc {
 	return func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
-		opts := maps.Clone(j.solve.FrontendAttrs)
-		opts["requestid"] = "frontend." + j.opts.Call
-		opts["frontend.caps"] = "moby.buildkit.frontend.subrequests"
-		res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: frontend, FrontendOpt: opts, Evaluate: true})
+		req, err := j.request(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		req.FrontendOpt["requestid"] = "frontend." + j.opts.Call
+		req.FrontendOpt["frontend.caps"] = "moby.buildkit.frontend.subrequests"
+		req.Evaluate = true
+		res, err := c.Solve(ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +158,7 @@ func (b *Builder) plan(opts *spec.Options) (_ *job, err error) {
 		}
 	}()
 	j.solve.Session = []session.Attachable{b.credentials()}
-	for _, step := range []func() error{j.addContext, j.addNamedContexts, j.addSecrets, j.addSSH, j.addOutputs} {
+	for _, step := range []func() error{j.addContext, j.addNamedContexts, j.addLinks, j.addSecrets, j.addSSH, j.addOutputs} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -31,6 +31,8 @@ func (j *job) addOutputs() error {
 			maps.Copy(entry.Attrs, j.opts.Annotations)
 		}
 		switch o.Type {
+		case "cacheonly":
+			continue
 		case "image":
 			if j.image {
 				return invalid("the image store can be the output only once")

@@ -8,6 +8,7 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/buildkit/session/secrets"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 
@@ -39,7 +40,12 @@ func (j *job) addSecrets() error {
 		return nil
 	}
 	var sources []secretsprovider.Source
+	given := map[string][]byte{}
 	for _, s := range j.opts.Secrets {
+		if s.Value != nil {
+			given[s.ID] = s.Value
+			continue
+		}
 		if s.File != "" {
 			if err := checkSecret(s); err != nil {
 				return err
@@ -51,8 +57,22 @@ func (j *job) addSecrets() error {
 	if err != nil {
 		return err
 	}
-	j.solve.Session = append(j.solve.Session, secretsprovider.NewSecretProvider(store))
+	j.solve.Session = append(j.solve.Session, secretsprovider.NewSecretProvider(secretStore{given, store}))
 	return nil
+}
+
+// secretStore knows values beside the files and variables of another store.
+type secretStore struct {
+	given  map[string][]byte
+	others secrets.SecretStore
+}
+
+// GetSecret gives the value of a secret to a step that asks for it.
+func (s secretStore) GetSecret(ctx context.Context, id string) ([]byte, error) {
+	if value, ok := s.given[id]; ok {
+		return value, nil
+	}
+	return s.others.GetSecret(ctx, id)
 }
 
 func checkSecret(s spec.Secret) error {

@@ -161,7 +161,7 @@ func (o Output) settle(text string) (_ Output, names []string, push bool, err er
 		if o.Dest == "" {
 			o.Dest = "-"
 		}
-	case "image":
+	case "image", "cacheonly":
 	default:
 		return o, nil, false, invalid("exporter %q could not be found", o.Type)
 	}

@@ -61,7 +61,7 @@ func TestParseSecret(t *testing.T) {
 		{in: `"id=a`, bad: true},
 	} {
 		got, err := ParseSecret(tt.in, env)
-		if (err != nil) != tt.bad || !tt.bad && got != tt.want {
+		if (err != nil) != tt.bad || !tt.bad && !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%q: %+v, %v", tt.in, got, err)
 		}
 	}

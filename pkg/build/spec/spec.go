@@ -25,12 +25,15 @@ type Options struct {
 	Stdout io.Writer // of an output to "-"
 	Env    func(string) (string, bool)
 
-	Tags          []string // full references
-	Target        string   // stage; empty: the last
-	BuildArgs     map[string]string
-	Labels        map[string]string
-	Annotations   map[string]string // attributes of the exporter
-	Contexts      map[string]string // named contexts
+	Tags        []string // full references
+	Target      string   // stage; empty: the last
+	BuildArgs   map[string]string
+	Labels      map[string]string
+	Annotations map[string]string // attributes of the exporter
+	Contexts    map[string]string // named contexts
+	// Links are named contexts that are the results of other builds. Where these
+	// results would go is not looked at.
+	Links         map[string]*Options
 	Secrets       []Secret
 	SSH           []SSH
 	Platforms     []string
@@ -53,8 +56,12 @@ type Options struct {
 	Call string
 }
 
-// Secret is a value that build steps may read, from a file or a variable.
-type Secret struct{ ID, File, Env string }
+// Secret is a value that build steps may read: Value unless it is nil, else that
+// of a file or of a variable.
+type Secret struct {
+	ID, File, Env string
+	Value         []byte
+}
 
 // SSH is an agent or keys that build steps may use.
 type SSH struct {
