@@ -70,8 +70,7 @@ func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
 		if !ok {
 			return resp, nil
 		}
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // only to use the connection again
-		_ = resp.Body.Close()
+		drop(resp)
 		if err := p.sleep(req.Context(), wait); err != nil {
 			return nil, err
 		}
@@ -131,6 +130,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 // next time, from a host that is not there and from an answer.
 func Transient(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var patient gaveUp
+	if errors.As(err, &patient) {
 		return false
 	}
 	for _, cut := range []error{syscall.ECONNRESET, syscall.EPIPE, io.ErrUnexpectedEOF, io.EOF} {

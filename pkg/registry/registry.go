@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/core/remotes/docker/config"
+	creference "github.com/containerd/containerd/v2/pkg/reference"
 	"github.com/containerd/errdefs"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/pelletier/go-toml/v2"
@@ -76,12 +78,29 @@ func (r *Resolver) Remote(ctx context.Context) remotes.Resolver {
 }
 
 // Pusher sends content to the repository of a full reference. The tracker tells
-// how far each blob has come.
+// which blobs had been there, and which were mounted from elsewhere.
 func (r *Resolver) Pusher(ctx context.Context, ref string) (remotes.Pusher, docker.StatusTracker, error) {
+	spec, err := creference.Parse(ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	domain, repo, _ := strings.Cut(spec.Locator, "/")
+	all, err := r.Hosts(ctx)(domain)
+	if err != nil {
+		return nil, nil, err
+	}
 	tracker := docker.NewInMemoryTracker()
-	remote := docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: r.header(), Tracker: tracker})
-	pusher, err := remote.Pusher(ctx, ref)
-	return pusher, tracker, err
+	same := func(string) ([]docker.RegistryHost, error) { return all, nil } // one token serves all
+	manifests, err := docker.NewResolver(docker.ResolverOptions{Hosts: same, Headers: r.header(), Tracker: tracker}).Pusher(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, h := range all {
+		if h.Capabilities.Has(docker.HostCapabilityPush) {
+			return &pusher{Pusher: manifests, host: h, repo: repo, domain: domain, spec: spec, tracker: tracker, pause: sleep}, tracker, nil
+		}
+	}
+	return nil, nil, errorf(errdefs.ErrFailedPrecondition, "no host that is configured for registry %s takes pushes", domain)
 }
 
 func (r *Resolver) header() http.Header {

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
-	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	creference "github.com/containerd/containerd/v2/pkg/reference"
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -84,43 +82,6 @@ func listTags(ctx context.Context, h docker.RegistryHost, repo string) ([]string
 		next = follow
 	}
 	return nil, fmt.Errorf("the list of tags has more than %d pages", maxTagPages)
-}
-
-// get asks once, and once more with the credentials that the answer asks for.
-func get(ctx context.Context, h docker.RegistryHost, u *url.URL) (*http.Response, error) {
-	var seen []*http.Response
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-		if err != nil {
-			return nil, err
-		}
-		for key, values := range h.Header {
-			req.Header[key] = values
-		}
-		if h.Authorizer != nil {
-			if err := h.Authorizer.Authorize(ctx, req); err != nil {
-				return nil, err
-			}
-		}
-		resp, err := h.Client.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		if resp.StatusCode == http.StatusOK {
-			return resp, nil
-		}
-		status := remoteerrors.NewUnexpectedStatusErr(resp)
-		seen = append(seen, resp)
-		if err := resp.Body.Close(); err != nil {
-			return nil, err
-		}
-		if resp.StatusCode != http.StatusUnauthorized || h.Authorizer == nil || len(seen) > 1 {
-			return nil, status
-		}
-		if err := h.Authorizer.AddResponses(ctx, seen); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // nextPage reads the Link header of a page (RFC 5988); nil if it is the last.
