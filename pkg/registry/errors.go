@@ -31,9 +31,12 @@ func explain(verb string, ref reference.Named, err error) error {
 	name := reference.FamiliarName(ref)
 	domain := reference.Domain(ref)
 	var status remoteerrors.ErrUnexpectedStatus
+	var own *kindError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.As(err, &own): // without what the client put around it: the method and the address
+		return fmt.Errorf("%s: %w", reference.FamiliarString(ref), own)
 	case errors.As(err, &status):
 		return explainStatus(verb, ref, status)
 	case errors.Is(err, docker.ErrInvalidAuthorization):
@@ -58,7 +61,7 @@ func explainStatus(verb string, ref reference.Named, status remoteerrors.ErrUnex
 	case http.StatusTooManyRequests: // it was asked several times
 		return errorf(errdefs.ErrUnavailable, "toomanyrequests: registry %s limits how often it can be asked, try again later", domain)
 	}
-	return errorf(errdefs.ErrUnavailable, "registry %s answered %s for %s", domain, status.Status, name)
+	return errorf(errdefs.ErrUnavailable, "registry %s answered %d %s for %s", domain, status.StatusCode, http.StatusText(status.StatusCode), name)
 }
 
 func denied(verb, name, domain string) error {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -139,8 +140,10 @@ func (r *Resolver) configured(ctx context.Context, domain string, update config.
 		opts.DefaultScheme = "http"
 		opts.DefaultTLS = insecureTLS()
 	}
+	// What the library cannot use of a hosts.toml it logs, and goes past the mirror.
+	ctx, complaints := heard(ctx)
 	hosts, err := config.ConfigureHosts(ctx, opts)(domain)
-	if err != nil {
+	if err := cmp.Or(err, complaints.first); err != nil {
 		return nil, err
 	}
 	if len(hosts) == 0 {

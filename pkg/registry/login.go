@@ -135,9 +135,12 @@ func (r *Resolver) check(ctx context.Context, s Server, auth clitypes.AuthConfig
 
 func explainLogin(s Server, u *url.URL, err error) error {
 	var status remoteerrors.ErrUnexpectedStatus
+	var own *kindError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.As(err, &own):
+		return fmt.Errorf("login attempt to %s failed: %w", u, own)
 	case errors.Is(err, docker.ErrInvalidAuthorization),
 		errors.As(err, &status) && (status.StatusCode == http.StatusUnauthorized || status.StatusCode == http.StatusForbidden):
 		return errorf(errdefs.ErrPermissionDenied, "login attempt to %s failed: unauthorized: incorrect username or password", u)

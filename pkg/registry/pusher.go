@@ -69,7 +69,10 @@ func alreadyThere(desc ocispec.Descriptor) error {
 
 // at is the place of something in the repository.
 func (p *pusher) at(elem ...string) *url.URL {
-	return &url.URL{Scheme: p.host.Scheme, Host: p.host.Host, Path: path.Join(append([]string{"/", p.host.Path, p.repo}, elem...)...)}
+	return &url.URL{
+		Scheme: p.host.Scheme, Host: p.host.Host, RawQuery: standsFor(p.host, p.domain),
+		Path: path.Join(append([]string{"/", p.host.Path, p.repo}, elem...)...),
+	}
 }
 
 // exists tells whether the repository has a blob. Some registries do not let

@@ -74,7 +74,7 @@ func New(cfg Config) *Resolver { return &Resolver{cfg: cfg} }
 // Remote resolves and fetches references, with the mirrors and credentials that
 // the configuration gives for their registries.
 func (r *Resolver) Remote(ctx context.Context) remotes.Resolver {
-	return docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: r.header()})
+	return closeted{docker.NewResolver(docker.ResolverOptions{Hosts: r.Hosts(ctx), Headers: r.header()})}
 }
 
 // Pusher sends content to the repository of a full reference. The tracker tells
@@ -116,6 +116,7 @@ func (r *Resolver) Hosts(ctx context.Context) docker.RegistryHosts {
 	return func(domain string) ([]docker.RegistryHost, error) {
 		hosts, err := r.configured(ctx, domain, bindRedirects)
 		if err == nil {
+			guard(hosts, r.insecure(domain))
 			bePatient(hosts)
 		}
 		return hosts, err
@@ -167,6 +168,9 @@ func bindRedirects(c *http.Client) error {
 			return fmt.Errorf("stopped after %d redirects", maxRedirects)
 		}
 		if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
+			if isForm(via[0]) { // it has the password in its body, which would be sent again
+				return errorf(errdefs.ErrPermissionDenied, "%s passes a request for a token on to %s, which credentials are not for", first.Host, req.URL.Host)
+			}
 			req.Header.Del("Authorization")
 			req.Header.Del("Cookie")
 		}

@@ -78,3 +78,12 @@ func drop(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
 	_ = resp.Body.Close()
 }
+
+// standsFor is the query by which a host that stands in for a registry is told
+// for which one, as containerd does.
+func standsFor(h docker.RegistryHost, domain string) string {
+	if h.Host == Endpoint(domain) {
+		return ""
+	}
+	return url.Values{"ns": {domain}}.Encode()
+}

@@ -20,6 +20,8 @@ import (
 const (
 	// maxTagPage bounds one page of a list of tags, in bytes.
 	maxTagPage = 8 << 20
+	// maxTags bounds the list.
+	maxTags = 1_000_000
 	// maxTagPages ends a list whose pages lead in a circle.
 	maxTagPages = 1000
 )
@@ -44,7 +46,7 @@ func (r *Resolver) Tags(ctx context.Context, repo reference.Named) ([]string, er
 		if !h.Capabilities.Has(docker.HostCapabilityResolve) {
 			continue
 		}
-		tags, err := listTags(ctx, h, reference.Path(repo))
+		tags, err := listTags(ctx, h, reference.Domain(repo), reference.Path(repo))
 		if err == nil {
 			slices.Sort(tags)
 			return slices.Compact(tags), nil
@@ -54,8 +56,8 @@ func (r *Resolver) Tags(ctx context.Context, repo reference.Named) ([]string, er
 	return nil, Explain(repo, failed)
 }
 
-func listTags(ctx context.Context, h docker.RegistryHost, repo string) ([]string, error) {
-	next := &url.URL{Scheme: h.Scheme, Host: h.Host, Path: path.Join("/", h.Path, repo, "tags/list")}
+func listTags(ctx context.Context, h docker.RegistryHost, domain, repo string) ([]string, error) {
+	next := &url.URL{Scheme: h.Scheme, Host: h.Host, Path: path.Join("/", h.Path, repo, "tags/list"), RawQuery: standsFor(h, domain)}
 	var all []string
 	for range maxTagPages {
 		resp, err := get(ctx, h, next)
@@ -67,7 +69,9 @@ func listTags(ctx context.Context, h docker.RegistryHost, repo string) ([]string
 		if err := errors.Join(err, resp.Body.Close()); err != nil {
 			return nil, fmt.Errorf("list of tags: %w", err)
 		}
-		all = append(all, page.Tags...)
+		if all = append(all, page.Tags...); len(all) > maxTags {
+			return nil, fmt.Errorf("the list of tags has more than %d", maxTags)
+		}
 		link, err := nextPage(resp.Header.Get("Link"))
 		if err != nil {
 			return nil, err

@@ -54,7 +54,10 @@ func (u *upload) open(from string) (mounted string, err error) {
 	start.Path += "/"
 	if from != "" {
 		mount := *start
-		mount.RawQuery = url.Values{"mount": {u.desc.Digest.String()}, "from": {from}}.Encode()
+		query := mount.Query()
+		query.Set("mount", u.desc.Digest.String())
+		query.Set("from", from)
+		mount.RawQuery = query.Encode()
 		resp, err := ask(docker.ContextWithAppendPullRepositoryScope(u.ctx, from), u.host, http.MethodPost, &mount)
 		switch {
 		case errors.Is(err, docker.ErrInvalidAuthorization): // not there: the other repository may be closed
