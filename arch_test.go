@@ -20,23 +20,24 @@ const module = "github.com/nerd-cli/nerd/"
 // entry that matches a package decides.
 var layers = map[string][]string{
 	"cmd/nerd":          {"pkg/cli", "pkg/cli/iostreams"},
-	"cmd/nerd-build":    {"pkg/cli", "pkg/cli/buildrun", "pkg/cli/iostreams"},
+	"cmd/nerd-build":    {"pkg/cli", "pkg/cli/buildrun", "pkg/cli/compose", "pkg/cli/iostreams"},
 	"cmd/nerd-compose":  {"pkg/cli", "pkg/cli/compose", "pkg/cli/iostreams"},
 	"cmd/nerd-init":     {},
 	"cmd/nerd-monitor":  {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/contexts", "pkg/errs", "pkg/state",
 	},
 	// Beside nerd: the library that builds would slow the start of every command.
-	"pkg/cli/buildrun": {"pkg/build", "pkg/build/spec", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
+	"pkg/cli/buildrun": {"pkg/bake", "pkg/build", "pkg/build/spec", "pkg/compose", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
+	"pkg/bake":         {}, // pure
 	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
 	"pkg/build/spec":   {}, // pure
 	"pkg/cli/compose": {
-		"pkg/cli/...", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/build/spec", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
 	},
-	"pkg/compose": {"pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
+	"pkg/compose": {"pkg/build/spec", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
 	"pkg/nerd": {
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
@@ -69,7 +70,8 @@ var layers = map[string][]string{
 	"pkg/engine":               {"pkg/state", "pkg/errs"},
 	"pkg/ctrd":                 {"pkg/errs"},
 	"pkg/ctrd/ctrdtest":        {"pkg/ctrd"},
-	"pkg/config":               {"pkg/state", "pkg/errs"},
+	"pkg/config":               {"pkg/contexts", "pkg/state", "pkg/errs"},
+	"pkg/contexts":             {"pkg/errs"},
 	"pkg/state":                {},
 	"pkg/errs":                 {},
 	"pkg/event":                {},
@@ -92,8 +94,8 @@ var testsMay = map[string][]string{
 var outside = map[string][]string{
 	// The loader's schemas cost 5 ms at every start: nerd itself has none of it.
 	"github.com/compose-spec/":                   {"pkg/compose", "pkg/cli/compose"},
-	module + "pkg/compose":                       {"pkg/cli/compose"},
-	module + "pkg/cli/compose":                   {"cmd/nerd-compose"},
+	module + "pkg/compose":                       {"pkg/cli/compose", "pkg/cli/buildrun"},
+	module + "pkg/cli/compose":                   {"cmd/nerd-compose", "cmd/nerd-build", "pkg/cli/buildrun"},
 	"github.com/spf13/":                          {"pkg/cli/..."},
 	"github.com/docker/cli/":                     {"pkg/cli/...", "pkg/registry", "pkg/build"}, // the registry reads Docker's credentials
 	"github.com/containerd/containerd/v2/client": {"pkg/ctrd"},
@@ -101,7 +103,7 @@ var outside = map[string][]string{
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
 	"github.com/moby/buildkit/":                  {"pkg/build", "pkg/cli/buildrun"},
-	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "hack/...", "test/..."},
+	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "pkg/cli/remote", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},
 	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},

@@ -13,5 +13,5 @@ import (
 )
 
 func main() {
-	os.Exit(cli.MainCompose(context.Background(), os.Args[0], os.Args[1:], iostreams.System(), compose.NewCmdCompose))
+	os.Exit(cli.MainCompose(context.Background(), os.Args[0], os.Args[1:], iostreams.System(), compose.Group(nil)))
 }

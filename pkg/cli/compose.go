@@ -71,7 +71,7 @@ func MainCompose(ctx context.Context, program string, args []string, streams *io
 	var globals globalFlags
 	f := factory.New(streams, os.LookupEnv, globals.values)
 	defer f.Close()
-	f.Program = program
+	f.Program, f.Args = program, args
 	cobra.EnableCommandSorting = false
 	root := &cobra.Command{
 		Use: "nerd", SilenceErrors: true, SilenceUsage: true, TraverseChildren: true, DisableFlagsInUseLine: true, Args: flagx.NoArgs,
@@ -92,10 +92,22 @@ func MainCompose(ctx context.Context, program string, args []string, streams *io
 
 	ctx, stop := f.Signals.Watch(ctx)
 	defer stop()
-	err := usageError(root.ExecuteContext(ctx))
+	err := composeUsage(usageError(root.ExecuteContext(ctx)))
 	if sig, ok := f.Signals.Received(); ok && err != nil && ctx.Err() != nil {
 		return interrupted(streams, err, sig)
 	}
 	report(streams, err)
 	return exitCode(err)
+}
+
+// composeUsage gives a usage error the exit code that Docker Compose has for it:
+// flags that cannot be read have their own, flags that do not go together have not.
+func composeUsage(err error) error {
+	var usage *flagx.UsageError
+	if errors.As(err, &usage) && usage.Code == flagx.ExitBadFlag {
+		if usage.Code = 1; syntaxError(usage.Err) {
+			usage.Code = flagx.ExitComposeUsage
+		}
+	}
+	return err
 }

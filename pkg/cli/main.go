@@ -52,20 +52,25 @@ func MainWithBuilder(ctx context.Context, args []string, streams *iostreams.IOSt
 // usageError finds the errors of the flags that stand before the command, which
 // cobra does not hand to the function that makes usage errors of the others.
 func usageError(err error) error {
+	var usage *flagx.UsageError
+	if errors.As(err, &usage) {
+		return err
+	}
+	if syntaxError(err) {
+		return &flagx.UsageError{Command: "nerd", Code: flagx.ExitBadFlag, Err: err}
+	}
+	return err
+}
+
+// syntaxError tells whether a flag could not be read.
+func syntaxError(err error) bool {
 	var (
 		unknown *pflag.NotExistError
 		missing *pflag.ValueRequiredError
 		invalid *pflag.InvalidValueError
 		syntax  *pflag.InvalidSyntaxError
-		usage   *flagx.UsageError
 	)
-	if errors.As(err, &usage) {
-		return err
-	}
-	if errors.As(err, &unknown) || errors.As(err, &missing) || errors.As(err, &invalid) || errors.As(err, &syntax) {
-		return &flagx.UsageError{Command: "nerd", Code: flagx.ExitBadFlag, Err: err}
-	}
-	return err
+	return errors.As(err, &unknown) || errors.As(err, &missing) || errors.As(err, &invalid) || errors.As(err, &syntax)
 }
 
 // interrupted is the end of a command that a signal stopped: the exit status is

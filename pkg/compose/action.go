@@ -14,6 +14,7 @@ type Kind string
 // The kinds of actions.
 const (
 	PullImage     Kind = "pull"
+	BuildImage    Kind = "build"
 	CreateNetwork Kind = "create network"
 	RemoveNetwork Kind = "remove network"
 	CreateVolume  Kind = "create volume"
@@ -40,7 +41,9 @@ type Action struct {
 	Number    int                  // of a container to be made
 	Container *Container           // that exists
 	Condition string               // Await: a condition of depends_on
-	Optional  bool                 // Await: its failure is a warning, as `required: false` wants
+	// Optional: the failure of an Await or of a PullImage is a warning, as
+	// `required: false` wants, or because the image can be built.
+	Optional bool
 	Network   *types.NetworkConfig
 	NetKey    string // CreateNetwork: its key in the file
 	Volume    *types.VolumeConfig

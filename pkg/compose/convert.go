@@ -52,7 +52,7 @@ type build struct {
 // convert describes the container of a service with the given number.
 func (c *converter) convert(s *types.ServiceConfig, number int) (*build, error) {
 	b := &build{converter: c, s: s, cfg: &apicontainer.Config{}, host: &apicontainer.HostConfig{}}
-	b.out = container.CreateOptions{Name: ContainerName(c.project.Name, s, number), Config: b.cfg, HostConfig: b.host}
+	b.out = container.CreateOptions{Name: ContainerName(c.project, s, number), Config: b.cfg, HostConfig: b.host}
 	for _, step := range []struct {
 		attribute string
 		run       func() error
@@ -93,7 +93,7 @@ func (b *build) bad(attribute, format string, args ...any) error {
 
 func (b *build) process() error {
 	s := b.s
-	b.cfg.Image = ImageName(b.project.Name, s)
+	b.cfg.Image = ImageName(b.project, s)
 	b.cfg.Cmd, b.cfg.Entrypoint = []string(s.Command), []string(s.Entrypoint)
 	if s.Entrypoint != nil && len(s.Entrypoint) == 0 {
 		b.cfg.Entrypoint = []string{""} // clears the image's

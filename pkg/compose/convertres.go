@@ -67,7 +67,7 @@ func (b *build) container(service string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no such service: %s", service)
 	}
-	return ContainerName(b.project.Name, &s, 1), nil
+	return ContainerName(b.project, &s, 1), nil
 }
 
 func (b *build) security() error {

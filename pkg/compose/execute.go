@@ -35,6 +35,8 @@ type Executor struct {
 	Warn     func(string)
 	// Pull gets an image for PullImage; it may be nil if no plan asks for one.
 	Pull func(ctx context.Context, s *types.ServiceConfig, ref string) error
+	// Build makes an image for BuildImage; it may be nil if no plan asks for one.
+	Build func(ctx context.Context, s *types.ServiceConfig, ref string) error
 
 	mu   sync.Mutex
 	made map[string]string // container id by service, of containers made here
@@ -130,7 +132,9 @@ func (e *Executor) step(ctx context.Context, a *Action) error {
 	object := "Container " + a.Name
 	switch a.Kind {
 	case PullImage:
-		return e.shown(a.Service.Name, "Pulling", "Pulled", func() error { return e.Pull(ctx, a.Service, a.Name) })
+		return e.pull(ctx, a)
+	case BuildImage: // the builder shows what it does
+		return e.Build(ctx, a.Service, a.Name)
 	case CreateNetwork:
 		return e.shown("Network "+a.Name, "Creating", "Created", func() error { return e.createNetwork(ctx, a) })
 	case RemoveNetwork:

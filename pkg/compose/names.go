@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -31,20 +32,40 @@ const (
 	LabelAttributes = "nerd.compose.attributes"
 )
 
+// oldNames marks a project whose names are those of Docker Compose 1.
+const oldNames = "x-nerd-old-names"
+
+// WithOldNames has names be put together with _, as Docker Compose 1 did.
+func WithOldNames(p *types.Project) {
+	if p.Extensions == nil {
+		p.Extensions = types.Extensions{}
+	}
+	p.Extensions[oldNames] = true
+}
+
+// Joined puts the words of a name together: project, service and number.
+func Joined(p *types.Project, words ...string) string {
+	separator := "-"
+	if p.Extensions[oldNames] == true {
+		separator = "_"
+	}
+	return strings.Join(append([]string{p.Name}, words...), separator)
+}
+
 // ContainerName is the name of a service's container, Docker Compose's.
-func ContainerName(project string, s *types.ServiceConfig, number int) string {
+func ContainerName(p *types.Project, s *types.ServiceConfig, number int) string {
 	if s.ContainerName != "" {
 		return s.ContainerName
 	}
-	return fmt.Sprintf("%s-%s-%d", project, s.Name, number)
+	return Joined(p, s.Name, strconv.Itoa(number))
 }
 
 // ImageName is the image of a service: named, or the one that building it makes.
-func ImageName(project string, s *types.ServiceConfig) string {
+func ImageName(p *types.Project, s *types.ServiceConfig) string {
 	if s.Image != "" {
 		return s.Image
 	}
-	return project + "-" + s.Name
+	return Joined(p, s.Name)
 }
 
 // dependsOnLabel is what a container remembers of its service's dependencies, for

@@ -102,7 +102,7 @@ func Observe(ctx context.Context, b Backend, name string, project *types.Project
 
 func (o *Observed) images(ctx context.Context, b Backend, p *types.Project) error {
 	for _, s := range p.Services {
-		ref := ImageName(p.Name, &s)
+		ref := ImageName(p, &s)
 		if _, ok := o.Images[ref]; ok {
 			continue
 		}

@@ -156,7 +156,7 @@ func (u *upPlan) planService(name string) error {
 		if s.ContainerName != "" {
 			number = 1
 		}
-		cname := ContainerName(u.p.Name, &s, number)
+		cname := ContainerName(u.p, &s, number)
 		reason := "it does not exist"
 		if len(u.cleared[name]) > 0 {
 			reason = "it was removed because of its network"

@@ -59,7 +59,7 @@ func made(t *testing.T, p *types.Project, s *types.ServiceConfig, n int) Contain
 		t.Fatal(err)
 	}
 	c := Container{
-		ID: "id-" + s.Name + string(rune('0'+n)), Name: ContainerName(p.Name, s, n), Service: s.Name, Number: n, State: apicontainer.StateRunning, ImageID: "sha256:1", Labels: labels,
+		ID: "id-" + s.Name + string(rune('0'+n)), Name: ContainerName(p, s, n), Service: s.Name, Number: n, State: apicontainer.StateRunning, ImageID: "sha256:1", Labels: labels,
 	}
 	if s.NetworkMode == "service:web" {
 		c.Network = "container:id-web1"
@@ -278,10 +278,10 @@ remove volume p_data
 
 func TestPlanImages(t *testing.T) {
 	p := project(t, "services:\n  a: {image: x}\n  b: {image: x}\n  c: {image: img, pull_policy: always}\n  d: {image: y, pull_policy: never}\n")
-	if _, err := PlanImages(p, &Observed{}, ""); err == nil || !strings.Contains(err.Error(), "its pull policy is never") {
+	if _, err := PlanImages(p, &Observed{}, "", BuildChoice{}); err == nil || !strings.Contains(err.Error(), "its pull policy is never") {
 		t.Error(err)
 	}
-	plan, err := PlanImages(p, &Observed{Images: map[string]string{"img": "1", "y": "2"}}, "")
+	plan, err := PlanImages(p, &Observed{Images: map[string]string{"img": "1", "y": "2"}}, "", BuildChoice{})
 	if want := "pull x: it is not there\npull img: the pull policy is always\n"; err != nil || plan.String() != want {
 		t.Errorf("%v\n%s", err, plan)
 	}

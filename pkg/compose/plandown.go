@@ -144,8 +144,8 @@ func imagesToRemove(name string, p *types.Project, o *Observed, which string) []
 	}
 	if p != nil {
 		for _, s := range p.Services {
-			if _, here := o.Images[ImageName(p.Name, &s)]; here {
-				add(ImageName(p.Name, &s), s.Image == "")
+			if _, here := o.Images[ImageName(p, &s)]; here {
+				add(ImageName(p, &s), s.Image == "")
 			}
 		}
 		return sortedKeys(refs)

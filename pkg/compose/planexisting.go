@@ -31,7 +31,7 @@ func (u *upPlan) sortContainers(s *types.ServiceConfig, hash string, want int) (
 			continue
 		}
 		// An interrupted `up` has left two of them: the old one has a makeshift name.
-		if c.Name == ContainerName(u.p.Name, s, c.Number) {
+		if c.Name == ContainerName(u.p, s, c.Number) {
 			byNumber[c.Number], c = *c, &other
 		}
 		extra = append(extra, superfluous{c, "an interrupted command has left it"})
@@ -62,7 +62,7 @@ func (u *upPlan) planExisting(s *types.ServiceConfig, c *Container, hash string,
 	if reason := u.outdated(s, c, hash); reason != "" {
 		u.replaced[s.Name] = true
 		u.launch(s, Action{
-			Kind: Recreate, Name: ContainerName(u.p.Name, s, c.Number), Service: s, Number: c.Number, Container: c,
+			Kind: Recreate, Name: ContainerName(u.p, s, c.Number), Service: s, Number: c.Number, Container: c,
 			Fresh: u.RenewVolumes, Timeout: u.Timeout, Reason: reason, Needs: base,
 		})
 		return
@@ -114,7 +114,7 @@ func (u *upPlan) outdated(s *types.ServiceConfig, c *Container, hash string) str
 	if old := c.Labels[LabelConfigHash]; old != hash {
 		return u.whatChanged(s, c)
 	}
-	ref := ImageName(u.p.Name, s)
+	ref := ImageName(u.p, s)
 	old := c.Labels[LabelImage]
 	if old == "" {
 		old = c.ImageID
@@ -122,7 +122,7 @@ func (u *upPlan) outdated(s *types.ServiceConfig, c *Container, hash string) str
 	if now, ok := u.o.Images[ref]; ok && old != now {
 		return fmt.Sprintf("the image %s has changed from %s to %s", ref, short(old), short(now))
 	}
-	if c.State == apicontainer.StateDead || c.Name != ContainerName(u.p.Name, s, c.Number) && s.ContainerName == "" && strings.HasSuffix(c.Name, "_"+ContainerName(u.p.Name, s, c.Number)) {
+	if c.State == apicontainer.StateDead || c.Name != ContainerName(u.p, s, c.Number) && s.ContainerName == "" && strings.HasSuffix(c.Name, "_"+ContainerName(u.p, s, c.Number)) {
 		return "an interrupted command has left it"
 	}
 	return u.peerChanged(s, c)

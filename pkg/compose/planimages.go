@@ -16,13 +16,14 @@ const (
 )
 
 // PlanImages says which images have to be got before containers are made of them.
-// policy, if set, is used instead of what the file says.
-func PlanImages(p *types.Project, o *Observed, policy string) (*Plan, error) {
+// policy, if set, is used instead of what the file says. What can be built as well
+// is left to PlanBuilds if it cannot be had.
+func PlanImages(p *types.Project, o *Observed, policy string, builds BuildChoice) (*Plan, error) {
 	plan := &Plan{}
 	seen := map[string]bool{}
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
-		ref := ImageName(p.Name, &s)
+		ref := ImageName(p, &s)
 		if seen[ref] || s.Provider != nil {
 			continue
 		}
@@ -36,16 +37,17 @@ func PlanImages(p *types.Project, o *Observed, policy string) (*Plan, error) {
 		}
 		_, here := o.Images[ref]
 		switch {
-		case s.Build != nil && here:
-		case s.Build != nil && s.Image == "":
-			return nil, errs.WithHint(fmt.Errorf("service %q: its image %s is not there", name, ref),
-				"build it first: nerd build -t %s %s", ref, s.Build.Context)
+		case s.Build != nil && (s.Image == "" || builds.All || how == types.PullPolicyBuild || how == PullNever):
+			if !here && builds.Never {
+				return nil, errs.WithHint(fmt.Errorf("service %q: its image %s is not there", name, ref),
+					"leave out --no-build, or build it first: nerd compose build %s", name)
+			}
 		case !here && how == PullNever:
 			return nil, fmt.Errorf("service %q: no such image: %s, and its pull policy is never", name, ref)
 		case !here:
-			plan.add(Action{Kind: PullImage, Name: ref, Service: &s, Reason: "it is not there"})
+			plan.add(Action{Kind: PullImage, Name: ref, Service: &s, Reason: "it is not there", Optional: s.Build != nil && !builds.Never})
 		case how == PullAlways || how == types.PullPolicyRefresh:
-			plan.add(Action{Kind: PullImage, Name: ref, Service: &s, Reason: "the pull policy is " + how})
+			plan.add(Action{Kind: PullImage, Name: ref, Service: &s, Reason: "the pull policy is " + how, Optional: s.Build != nil})
 		}
 	}
 	return plan, nil

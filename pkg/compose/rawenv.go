@@ -1,26 +1,41 @@
 package compose
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
-	"github.com/docker/cli/pkg/kvfile"
 )
 
-// registerFormats tells the loader of the other format of an env_file: "raw", in
-// which nothing is replaced or unquoted, as in files of `run --env-file`.
-var registerFormats = sync.OnceFunc(func() {
-	dotenv.RegisterFormat("raw", func(r io.Reader, _ string, vars map[string]string, lookup func(string) (string, bool)) error {
-		lines, err := kvfile.ParseFromReader(r, lookup)
-		if err != nil {
-			return err
+// registerFormats tells the loader of the other format of an env_file: "raw".
+var registerFormats = sync.OnceFunc(func() { dotenv.RegisterFormat("raw", readRaw) })
+
+// readRaw reads variables as files of `run --env-file` have them: nothing is
+// replaced or unquoted, and a name alone takes the value of the environment.
+func readRaw(r io.Reader, name string, vars map[string]string, lookup func(string) (string, bool)) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxFileSize)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimLeft(lines.Text(), " \t")
+		if n == 1 {
+			line = strings.TrimPrefix(line, "\ufeff")
 		}
-		for _, line := range lines {
-			k, v, _ := strings.Cut(line, "=")
-			vars[k] = v
+		if line == "" || line[0] == '#' {
+			continue
 		}
-		return nil
-	})
-})
+		key, value, ok := strings.Cut(line, "=")
+		if key == "" || strings.ContainsAny(key, " \t") {
+			return fmt.Errorf("%s:%d: %q is not the name of a variable", name, n, key)
+		}
+		if !ok && lookup != nil {
+			value, ok = lookup(key)
+		}
+		if ok {
+			vars[key] = value
+		}
+	}
+	return lines.Err()
+}

@@ -68,7 +68,7 @@ func (e *Executor) labels(a *Action) (map[string]string, error) {
 		LabelConfigHash: hash, LabelAttributes: parts, LabelDependsOn: dependsOnLabel(a.Service), LabelVersion: e.Version,
 		LabelConfigFiles: strings.Join(p.ComposeFiles, ","), LabelWorkingDir: p.WorkingDir,
 	}
-	if id := e.Observed.Images[ImageName(p.Name, a.Service)]; id != "" {
+	if id := e.Observed.Images[ImageName(p, a.Service)]; id != "" {
 		out[LabelImage] = id
 	}
 	if len(e.EnvFiles) > 0 {

@@ -103,6 +103,25 @@ func (e *Executor) createVolume(ctx context.Context, a *Action) error {
 	return nil
 }
 
+// pull gets an image. If it can be built instead, that is no failure.
+func (e *Executor) pull(ctx context.Context, a *Action) error {
+	id := a.Service.Name
+	if !a.Optional {
+		return e.shown(id, "Pulling", "Pulled", func() error { return e.Pull(ctx, a.Service, a.Name) })
+	}
+	e.tell(id, "Pulling", false)
+	err := e.Pull(ctx, a.Service, a.Name)
+	switch {
+	case err == nil:
+		e.tell(id, "Pulled", true)
+	case ctx.Err() != nil:
+		return err
+	default:
+		e.tell(id, "Warning "+err.Error(), true)
+	}
+	return nil
+}
+
 // removeImage leaves an image that others use where it is: that is no failure of
 // `down`.
 func (e *Executor) removeImage(ctx context.Context, ref string) error {

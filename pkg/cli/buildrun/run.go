@@ -117,16 +117,21 @@ func pushAll(ctx context.Context, o *clibuild.Options, client *nerd.Client, opts
 
 // printCall writes the frontend's answer, and turns its verdict into an error.
 func printCall(o *clibuild.Options, call string, result *build.Result) error {
-	text := strings.TrimSpace(string(result.Call["result.txt"]))
-	if text == "" && call == "lint" {
-		text = "Check complete, no warnings found."
-	}
-	if text != "" {
+	if text := callText(call, result); text != "" {
 		if _, err := fmt.Fprintln(o.Factory.IO.Out, text); err != nil {
 			return err
 		}
 	}
 	return verdict(result)
+}
+
+// callText is what the frontend answers.
+func callText(call string, result *build.Result) string {
+	text := strings.TrimSpace(string(result.Call["result.txt"]))
+	if text == "" && call == "lint" {
+		return "Check complete, no warnings found."
+	}
+	return text
 }
 
 func env(name string) (string, bool) { return os.LookupEnv(name) }

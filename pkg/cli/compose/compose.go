@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/compose"
 	"github.com/nerd-cli/nerd/pkg/config"
+	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/nerd"
 	"github.com/nerd-cli/nerd/pkg/state"
 )
@@ -35,63 +37,27 @@ type Project struct {
 	DryRun, Lenient, AllRes   bool
 	compatibility, noAnsi     bool
 	oldDir                    string
+
+	builder Builder // nil: another program has it
+	stdin   *remembering
 }
 
-func (g *Project) register(cmd *cobra.Command) {
-	fs := cmd.Flags() // before the command, where -f and -p are not yet the command's own
-	fs.StringArrayVarP(&g.Files, "file", "f", nil, "Compose configuration files; - is the standard input")
-	fs.StringVarP(&g.Name, "project-name", "p", "", "Project name")
-	fs.StringArrayVar(&g.Profiles, "profile", nil, "Profile to enable")
-	fs.StringArrayVar(&g.EnvFiles, "env-file", nil, "Environment file for the variables of the configuration")
-	fs.StringVar(&g.Dir, "project-directory", "", "Folder that paths are relative to (default: that of the first configuration file)")
-	fs.StringVar(&g.oldDir, "workdir", "", "Older name of --project-directory")
-	_ = fs.MarkHidden("workdir")
-	cmd.PersistentFlags().BoolVar(&g.DryRun, "dry-run", false, "Print what would be done, and why, and do nothing")
-	fs.BoolVar(&g.Lenient, "lenient", false, "Warn of attributes that are not supported instead of stopping")
-	fs.BoolVar(&g.AllRes, "all-resources", false, "Include networks and volumes that no service uses")
-	fs.IntVar(&g.Parallel, "parallel", 0, "Number of steps at a time, -1 for no limit (default 16)")
-	fs.StringVar(&g.Ansi, "ansi", "auto", `When to use colours: "never", "always", "auto"`)
-	fs.StringVar(&g.Progress, "progress", "auto", `Kind of progress: "auto", "tty", "plain", "quiet"`)
-	fs.BoolVar(&g.noAnsi, "no-ansi", false, "Older form of --ansi never")
-	_ = fs.MarkHidden("no-ansi")
-	fs.BoolVar(&g.compatibility, "compatibility", false, "Separate the words of container names by _, as Docker Compose 1 did")
+// Group makes the group of a program that has a builder. Without one, nil, another
+// program goes on with the commands that need it.
+func Group(builder Builder) func(*factory.Factory) *cobra.Command {
+	return func(f *factory.Factory) *cobra.Command { return NewCmdCompose(f, builder) }
 }
 
-// check refuses values that mean nothing.
-func (g *Project) check() error {
-	switch g.Ansi {
-	case "auto", "never", "always":
-	default:
-		return fmt.Errorf("invalid value %q for --ansi: use never, always or auto", g.Ansi)
-	}
-	switch g.Progress {
-	case "auto", "tty", "plain", "quiet":
-	default:
-		return fmt.Errorf("unsupported --progress value %q: use auto, tty, plain or quiet", g.Progress)
-	}
-	if g.compatibility {
-		return errors.New("--compatibility: the names of Docker Compose 1 are not supported: use container_name for a container that needs one")
-	}
-	if g.noAnsi {
-		g.Ansi = "never"
-	}
-	if g.Dir == "" {
-		g.Dir = g.oldDir
-	}
-	return nil
-}
-
-// NewCmdCompose makes the group.
-func NewCmdCompose(f *factory.Factory) *cobra.Command {
-	g := &Project{IO: f.IO, Factory: f}
+// NewCmdCompose makes the group, see Group.
+func NewCmdCompose(f *factory.Factory, builder Builder) *cobra.Command {
+	g := &Project{IO: f.IO, Factory: f, builder: builder, stdin: &remembering{Reader: f.IO.In}}
 	var version bool
 	group := &cobra.Command{
 		Use:                   "compose [OPTIONS] COMMAND",
 		Short:                 "Run multi-container applications from Compose files",
-		Args:                  flagx.NoArgs,
+		Args:                  knownCommand,
 		TraverseChildren:      true,
 		DisableFlagsInUseLine: true,
-		PersistentPreRunE:     func(*cobra.Command, []string) error { return g.check() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if version {
 				return printVersion(g, false, "")
@@ -101,8 +67,24 @@ func NewCmdCompose(f *factory.Factory) *cobra.Command {
 	}
 	group.Flags().BoolVarP(&version, "version", "v", false, "Print the version")
 	g.register(group)
+	group.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if err := g.fromEnv(group.Flags().Changed); err != nil {
+			return err
+		}
+		return g.check()
+	}
 	group.AddCommand(commands(g)...)
 	return group
+}
+
+// knownCommand refuses words that are no command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	err := flagx.NoArgs(cmd, args)
+	var usage *flagx.UsageError
+	if errors.As(err, &usage) {
+		usage.Code = flagx.ExitComposeUsage
+	}
+	return err
 }
 
 // verb makes a command of the words that Docker Compose uses for it.
@@ -119,7 +101,7 @@ func anyArgs(*cobra.Command, []string) error { return nil }
 // loadOptions are those that the global flags ask for.
 func (g *Project) loadOptions() compose.LoadOptions {
 	return compose.LoadOptions{
-		Files: g.Files, Stdin: g.IO.In, ProjectName: g.Name, ProjectDir: g.Dir, Profiles: g.Profiles, EnvFiles: g.EnvFiles,
+		Files: g.Files, Stdin: g.stdin, ProjectName: g.Name, ProjectDir: g.Dir, Profiles: g.Profiles, EnvFiles: g.EnvFiles,
 		Env: os.Environ(), Lenient: g.Lenient, Warn: g.warn,
 	}
 }
@@ -134,7 +116,24 @@ func (g *Project) load(ctx context.Context, change func(*compose.LoadOptions)) (
 	}
 	quiet := g.hearLoader(o.Warn)
 	defer quiet()
-	return compose.Load(ctx, o)
+	p, err := compose.Load(ctx, o)
+	if err == nil && g.compatibility {
+		compose.WithOldNames(p)
+	}
+	return p, failed(err)
+}
+
+// failed gives an error of the loader Docker Compose's exit code: 14 if there is
+// no file, 15 if it cannot be understood.
+func failed(err error) error {
+	code := 15
+	switch {
+	case err == nil || errors.Is(err, context.Canceled) || errs.Code(err, -1) >= 0:
+		return err
+	case errors.Is(err, compose.ErrNoFile) || errors.Is(err, fs.ErrNotExist):
+		code = 14
+	}
+	return &errs.Exit{Code: code, Err: err}
 }
 
 // hearLoader turns what the loader logs, such as a variable that is not set, into

@@ -6,15 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
-	"sort"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nerd-cli/nerd/pkg/compose"
+	"github.com/nerd-cli/nerd/pkg/errs"
 )
 
 // ConfigOptions are the inputs of `config`.
@@ -22,7 +20,8 @@ type ConfigOptions struct {
 	*Project
 	Format, Output, Hash                          string
 	Quiet, Services, Volumes, Images, ListProfile bool
-	Networks, Environment                         bool
+	Networks, Environment, Models, Variables      bool
+	ResolveDigests, LockDigests                   bool
 	NoInterpolate, NoNormalize, NoConsistency     bool
 	NoPathResolution, NoEnvResolution             bool
 	Names                                         []string
@@ -44,8 +43,12 @@ func newCmdConfig(g *Project) *cobra.Command {
 	fs.BoolVar(&o.Volumes, "volumes", false, "Print the names of volumes, one a line")
 	fs.BoolVar(&o.Networks, "networks", false, "Print the names of networks, one a line")
 	fs.BoolVar(&o.Images, "images", false, "Print the names of images, one a line")
+	fs.BoolVar(&o.Models, "models", false, "Print the names of models, one a line")
 	fs.BoolVar(&o.ListProfile, "profiles", false, "Print the names of profiles, one a line")
 	fs.BoolVar(&o.Environment, "environment", false, "Print the variables that are used for interpolation")
+	fs.BoolVar(&o.Variables, "variables", false, "Print the variables in the files and their defaults")
+	fs.BoolVar(&o.ResolveDigests, "resolve-image-digests", false, "Replace tags of images by digests, as registries have them")
+	fs.BoolVar(&o.LockDigests, "lock-image-digests", false, "Print the images alone, by digest: a file to be read after the others")
 	fs.BoolVar(&o.NoInterpolate, "no-interpolate", false, "Leave variables as they are")
 	fs.BoolVar(&o.NoNormalize, "no-normalize", false, "Do not add defaults")
 	fs.BoolVar(&o.NoConsistency, "no-consistency", false, "Do not check that references lead somewhere")
@@ -56,18 +59,21 @@ func newCmdConfig(g *Project) *cobra.Command {
 
 func runConfig(ctx context.Context, o *ConfigOptions) error {
 	if o.Format != "yaml" && o.Format != "json" {
-		return fmt.Errorf("unsupported format %q, use \"yaml\" or \"json\"", o.Format)
+		return errs.WithHint(fmt.Errorf("unsupported format %q", o.Format), "use yaml or json")
 	}
 	change := func(lo *compose.LoadOptions) {
 		lo.NoCheck, lo.NoInterpolate, lo.NoNormalize, lo.NoConsistency = true, o.NoInterpolate, o.NoNormalize, o.NoConsistency
 		lo.NoPathResolution, lo.NoEnvResolution, lo.AllProfiles = o.NoPathResolution, o.NoEnvResolution, o.ListProfile
 	}
-	if o.NoInterpolate && !o.list() && !o.Quiet {
-		return o.printModel(ctx, change)
+	if o.Variables || o.NoInterpolate && !o.list() && !o.Quiet {
+		return o.runModel(ctx, change)
 	}
 	p, err := o.load(ctx, change)
 	if err != nil {
 		return err
+	}
+	if !o.AllRes && !o.NoConsistency && !o.NoNormalize {
+		p = p.WithoutUnnecessaryResources()
 	}
 	if len(o.Names) > 0 {
 		if p, err = p.WithSelectedServices(o.Names); err != nil {
@@ -82,8 +88,10 @@ func runConfig(ctx context.Context, o *ConfigOptions) error {
 	case o.list():
 		return o.print([]byte(lines(o.names(p))))
 	}
-	if !o.AllRes {
-		p = p.WithoutUnnecessaryResources()
+	if o.ResolveDigests || o.LockDigests {
+		if p, err = o.pinned(ctx, p); err != nil {
+			return err
+		}
 	}
 	text, err := o.text(p)
 	if err != nil {
@@ -92,95 +100,53 @@ func runConfig(ctx context.Context, o *ConfigOptions) error {
 	return o.print(text)
 }
 
-// list tells whether names are asked for rather than the configuration.
-func (o *ConfigOptions) list() bool {
-	return o.Services || o.Volumes || o.Images || o.Networks || o.ListProfile || o.Environment || o.Hash != ""
-}
-
-func (o *ConfigOptions) names(p *types.Project) []string {
-	var out []string
-	switch {
-	case o.Services:
-		out = p.ServiceNames()
-	case o.Volumes:
-		out = p.VolumeNames()
-	case o.Networks:
-		out = p.NetworkNames()
-	case o.Images:
-		for _, s := range p.Services {
-			out = append(out, compose.ImageName(p.Name, &s))
-		}
-	case o.ListProfile:
-		for _, s := range p.AllServices() {
-			out = append(out, s.Profiles...)
-		}
-		slices.Sort(out)
-		return slices.Compact(out)
-	case o.Environment:
-		for k, v := range p.Environment {
-			out = append(out, k+"="+v)
-		}
-	}
-	sort.Strings(out)
-	return out
-}
-
-func lines(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, "\n") + "\n"
-}
-
-func (o *ConfigOptions) printHashes(p *types.Project) error {
-	names := p.ServiceNames()
-	if o.Hash != "*" {
-		names = strings.Split(o.Hash, ",")
-	}
-	var b strings.Builder
-	for _, name := range names {
-		s, err := p.GetService(name)
-		if err != nil {
-			return err
-		}
-		hash, err := compose.ServiceHash(p, s)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, "%s %s\n", name, hash)
-	}
-	return o.print([]byte(b.String()))
-}
-
+// text is the project as Docker Compose prints it. What the files for variables
+// and labels hold is in the project by now.
 func (o *ConfigOptions) text(p *types.Project) ([]byte, error) {
-	var text []byte
 	var err error
-	if o.Format == "json" {
-		text, err = p.MarshalJSON()
-		if err == nil {
-			var b bytes.Buffer
-			if err = json.Indent(&b, text, "", "  "); err == nil {
-				text = append(b.Bytes(), '\n')
-			}
+	if !o.NoEnvResolution {
+		if p, err = p.WithServicesEnvironmentResolved(true); err == nil {
+			p, err = p.WithServicesLabelsResolved(true)
 		}
-	} else if text, err = p.MarshalYAML(); err == nil {
-		text, err = sorted(text)
+		if err != nil {
+			return nil, err
+		}
+	}
+	marshal, write := p.MarshalYAML, asYAML
+	if o.Format == "json" {
+		marshal, write = p.MarshalJSON, asJSON
+	}
+	text, err := marshal()
+	if err != nil {
+		return nil, err
+	}
+	root, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	canonical(root)
+	if text, err = write(root); err != nil {
+		return nil, err
 	}
 	if !o.NoInterpolate { // what is printed has to be read as it is meant
 		text = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
 	}
-	return text, err
+	return text, nil
 }
 
-// printModel prints the files as they are merged, with variables.
-func (o *ConfigOptions) printModel(ctx context.Context, change func(*compose.LoadOptions)) error {
+// runModel prints the files as they are merged, with variables, or the variables.
+func (o *ConfigOptions) runModel(ctx context.Context, change func(*compose.LoadOptions)) error {
 	lo := o.loadOptions()
 	change(&lo)
+	lo.NoInterpolate = true
 	quiet := o.hearLoader(lo.Warn)
 	defer quiet()
 	model, err := compose.LoadModel(ctx, lo)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return failed(err)
+	case o.Variables:
+		return o.printVariables(model)
 	}
 	var text []byte
 	if o.Format == "json" {

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -11,6 +12,12 @@ import (
 // minHeight is the height in lines of the smallest terminal worth the name.
 const minHeight = 10
 
+// jsonEvent is an event, with the fields of Docker Compose.
+type jsonEvent struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
 // show starts to show progress on standard error: rows that are redrawn on a
 // terminal, lines elsewhere. The returned function ends it.
 func (g *Project) show() (func(compose.Event), func()) {
@@ -18,6 +25,14 @@ func (g *Project) show() (func(compose.Event), func()) {
 	switch {
 	case g.Progress == "quiet":
 		return nil, func() {}
+	case g.Progress == "json":
+		var mu sync.Mutex
+		enc := json.NewEncoder(g.IO.Err)
+		return func(e compose.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			_ = enc.Encode(jsonEvent{e.ID, e.Status}) // as plain lines: what cannot be shown is not
+		}, func() {}
 	case !terminal:
 		var mu sync.Mutex
 		return func(e compose.Event) {

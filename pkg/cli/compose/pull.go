@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
@@ -29,43 +30,53 @@ func (s *session) pull(ctx context.Context, p *types.Project, o *compose.Observe
 		return err
 	}
 	if quiet {
-		return e.Apply(ctx, plan)
+		return withCode(codePull, e.Apply(ctx, plan))
 	}
-	return s.carryOut(ctx, e, plan)
+	return withCode(codePull, s.carryOut(ctx, e, plan))
+}
+
+// PullOptions are the inputs of `pull`.
+type PullOptions struct {
+	*Project
+	Policy                                          string
+	IgnoreBuildable, IgnoreFailures, Quiet, Depends bool
 }
 
 func newCmdPull(g *Project) *cobra.Command {
-	var quiet, ignoreFailures, ignoreBuildable, deps bool
-	var policy string
+	o := &PullOptions{Project: g}
 	cmd := verb("pull [OPTIONS] [SERVICE...]", "Pull the images of services", anyArgs, func(ctx context.Context, args []string) error {
-		if policy != compose.PullAlways && policy != compose.PullMissing {
-			return fmt.Errorf("invalid value %q for --policy: use always or missing", policy)
+		if o.Policy != compose.PullAlways && o.Policy != compose.PullMissing {
+			return fmt.Errorf("invalid value %q for --policy: use always or missing", o.Policy)
 		}
-		p, err := g.load(ctx, func(o *compose.LoadOptions) { o.NoCheck = true })
+		p, err := g.load(ctx, func(lo *compose.LoadOptions) { lo.NoCheck = true })
 		if err == nil {
-			p, err = selectServices(p, args, !deps)
+			p, err = selectServices(p, args, !o.Depends)
 		}
 		if err != nil {
 			return err
 		}
-		err = runPull(ctx, g, p, policy, quiet, ignoreBuildable)
-		if ignoreFailures && err != nil && ctx.Err() == nil {
+		err = runPull(ctx, o, p)
+		if o.IgnoreFailures && err != nil && ctx.Err() == nil {
 			g.warn(err.Error())
 			return nil
 		}
 		return err
 	})
 	fs := cmd.Flags()
-	fs.BoolVar(&ignoreBuildable, "ignore-buildable", false, "Leave out images that can be built")
-	fs.BoolVar(&ignoreFailures, "ignore-pull-failures", false, "Pull what can be pulled and warn of the rest")
-	fs.BoolVar(&deps, "include-deps", false, "Pull the images of dependencies too")
-	fs.StringVar(&policy, "policy", compose.PullAlways, `Which images to pull: "missing" or "always"`)
-	fs.BoolVarP(&quiet, "quiet", "q", false, "Do not show progress")
+	fs.BoolVar(&o.IgnoreBuildable, "ignore-buildable", false, "Leave out images that can be built")
+	fs.BoolVar(&o.IgnoreFailures, "ignore-pull-failures", false, "Pull what can be pulled and warn of the rest")
+	fs.BoolVar(&o.Depends, "include-deps", false, "Pull the images of dependencies too")
+	fs.StringVar(&o.Policy, "policy", compose.PullAlways, `Which images to pull: "missing" or "always"`)
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Do not show progress")
+	for _, name := range []string{"parallel", "no-parallel"} {
+		fs.Bool(name, false, "No effect: images are pulled at a time")
+		_ = fs.MarkHidden(name)
+	}
 	return cmd
 }
 
-func runPull(ctx context.Context, g *Project, p *types.Project, policy string, quiet, ignoreBuildable bool) error {
-	s, err := g.open(ctx)
+func runPull(ctx context.Context, o *PullOptions, p *types.Project) error {
+	s, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,18 +84,69 @@ func runPull(ctx context.Context, g *Project, p *types.Project, policy string, q
 	if err != nil {
 		return err
 	}
-	for name, svc := range p.Services {
-		if svc.Build != nil && (ignoreBuildable || svc.Image == "") {
-			delete(p.Services, name)
-		}
-	}
-	plan, err := compose.PlanImages(p, observed, policy)
+	skipped := o.leaveOut(p)
+	plan, err := compose.PlanImages(p, observed, o.Policy, compose.BuildChoice{})
 	if err != nil {
 		return err
 	}
-	if g.DryRun {
-		_, err := fmt.Fprint(g.IO.Out, plan)
+	if o.DryRun {
+		_, err := fmt.Fprint(o.IO.Out, plan)
 		return err
 	}
-	return s.pull(ctx, p, observed, plan, quiet)
+	for i := range plan.Actions {
+		plan.Actions[i].Optional = false // it was asked for
+	}
+	if show, end := s.show(); show != nil && !o.Quiet {
+		for _, e := range skipped {
+			show(e)
+		}
+		end()
+	}
+	err = s.pull(ctx, p, observed, plan, o.Quiet)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if names := buildable(p); len(names) > 0 {
+		o.warn("Some service image(s) must be built from source by running:\n    nerd compose build " + strings.Join(names, " "))
+	}
+	return err
+}
+
+// leaveOut takes the services out of the project that have nothing to pull.
+func (o *PullOptions) leaveOut(p *types.Project) []compose.Event {
+	var out []compose.Event
+	skip := func(name, why string) {
+		out = append(out, compose.Event{ID: name, Status: "Skipped - " + why, Done: true})
+		delete(p.Services, name)
+	}
+	seen := map[string]string{}
+	for _, name := range p.ServiceNames() {
+		svc := p.Services[name]
+		ref := compose.ImageName(p, &svc)
+		other, pulled := seen[ref]
+		switch {
+		case svc.Image == "":
+			skip(name, "No image to be pulled")
+		case svc.Build != nil && o.IgnoreBuildable:
+			skip(name, "Image can be built")
+		case svc.PullPolicy == types.PullPolicyNever || svc.PullPolicy == types.PullPolicyBuild:
+			skip(name, "Pull policy is "+svc.PullPolicy)
+		case pulled:
+			skip(name, "Image is already being pulled by "+other)
+		default:
+			seen[ref] = name
+		}
+	}
+	return out
+}
+
+// buildable lists the services whose images can be built.
+func buildable(p *types.Project) []string {
+	var out []string
+	for _, name := range p.ServiceNames() {
+		if p.Services[name].Build != nil {
+			out = append(out, name)
+		}
+	}
+	return out
 }

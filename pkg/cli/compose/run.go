@@ -56,7 +56,7 @@ func newCmdRun(g *Project) *cobra.Command {
 }
 
 func (o *RunOptions) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&o.build, "build", false, "Build the image first")
+	fs.BoolVar(&o.Obtain.Builds.All, "build", false, "Build the image first")
 	fs.Var(opts.NewListOptsRef(&o.CapAdd, nil), "cap-add", "Add a capability")
 	fs.Var(opts.NewListOptsRef(&o.CapDrop, nil), "cap-drop", "Take a capability away")
 	fs.BoolVarP(&o.Detach, "detach", "d", false, "Run in the background and print the container's name")
@@ -68,9 +68,8 @@ func (o *RunOptions) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Name, "name", "", "Name of the container")
 	fs.BoolVar(&o.NoDeps, "no-deps", false, "Do not start what the service depends on")
 	fs.StringArrayVarP(&o.Publish, "publish", "p", nil, "Publish a port")
-	fs.StringVar(&o.Pull, "pull", "policy", `When to pull images: "always", "missing", "never", or as the file says: "policy"`)
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Print the output of the container alone")
-	fs.BoolVar(&o.QuietPull, "quiet-pull", false, "Do not show the progress of pulls")
+	o.Obtain.register(fs)
 	fs.BoolVar(&o.Up.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
 	fs.BoolVar(&o.Remove, "rm", false, "Remove the container when it ends")
 	fs.BoolVarP(&o.ServicePorts, "service-ports", "P", false, "Publish the ports of the service")
@@ -216,29 +215,20 @@ func (o *RunOptions) prepare(ctx context.Context, s *session, p *types.Project, 
 		return none, err
 	}
 	defer release(lock)
-	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
+	have, err := s.obtain(ctx, p, o.Obtain)
 	if err != nil {
 		return none, err
-	}
-	pulls, err := compose.PlanImages(p, observed, o.Pull)
-	if err != nil {
-		return none, err
-	}
-	if len(pulls.Actions) > 0 && !o.DryRun {
-		if err := s.pull(ctx, p, observed, pulls, o.QuietPull || o.Quiet); err != nil {
-			return none, err
-		}
 	}
 	o.Up.IgnoreOrphans = true
-	plan, err := compose.PlanRun(p, observed, o.Service, o.Up)
+	plan, err := compose.PlanRun(p, have.observed, o.Service, o.Up)
 	if err != nil {
 		return none, err
 	}
 	if o.DryRun {
-		_, err := fmt.Fprintf(o.IO.Out, "%s%srun a container of %s\n", pulls, plan, o.Service)
+		_, err := fmt.Fprintf(o.IO.Out, "%s%srun a container of %s\n", have.plans, plan, o.Service)
 		return none, err
 	}
-	e := s.executor(p.Name, p, observed)
+	e := s.executor(p.Name, p, have.observed)
 	if o.Quiet {
 		err = e.Apply(ctx, plan)
 	} else {
@@ -254,7 +244,7 @@ func (o *RunOptions) prepare(ctx context.Context, s *session, p *types.Project, 
 	text := hex.EncodeToString(slug)
 	name := o.Name
 	if name == "" {
-		name = fmt.Sprintf("%s-%s-run-%s", p.Name, o.Service, text[:12])
+		name = compose.Joined(p, o.Service, "run", text[:12])
 	}
 	return e.OneOff(svc, name, text)
 }

@@ -22,24 +22,21 @@ type UpOptions struct {
 	Up          compose.UpOptions
 	Detach      bool
 	NoDeps      bool
-	Pull        string
-	QuietPull   bool
+	Obtain      ObtainOptions
 	Scale       []string
 	Wait        bool
 	WaitTimeout int // seconds; 0: no limit
 	Follow      FollowOptions
 
-	build, noBuild bool
-	timeout        int
+	timeout int
 }
 
 func (o *UpOptions) common(fs *pflag.FlagSet) {
-	fs.BoolVar(&o.build, "build", false, "Build images before containers are made")
-	fs.BoolVar(&o.noBuild, "no-build", false, "Do not build images, even if they are missing")
+	fs.BoolVar(&o.Obtain.Builds.All, "build", false, "Build images before containers are made")
+	fs.BoolVar(&o.Obtain.Builds.Never, "no-build", false, "Do not build images, even if they are missing")
 	fs.BoolVar(&o.Up.ForceRecreate, "force-recreate", false, "Make containers anew even if nothing has changed")
 	fs.BoolVar(&o.Up.NoRecreate, "no-recreate", false, "Leave containers that exist as they are")
-	fs.StringVar(&o.Pull, "pull", "policy", `When to pull images: "always", "missing", "never", or as the file says: "policy"`)
-	fs.BoolVar(&o.QuietPull, "quiet-pull", false, "Do not show the progress of pulls")
+	o.Obtain.register(fs)
 	fs.BoolVar(&o.Up.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
 	fs.StringArrayVar(&o.Scale, "scale", nil, "SERVICE=NUM containers, whatever the file says")
 }
@@ -74,19 +71,11 @@ func (o *UpOptions) complete(fs *pflag.FlagSet) error {
 	if fs.Changed("timeout") {
 		o.Up.Timeout = &o.timeout
 	}
-	switch o.Pull {
-	case "policy":
-		o.Pull = ""
-	case compose.PullAlways, compose.PullMissing, compose.PullNever:
-	default:
-		return fmt.Errorf("invalid --pull option %q: use policy, always, missing or never", o.Pull)
+	if err := o.Obtain.complete(); err != nil {
+		return err
 	}
 	o.Detach = o.Detach || o.Wait
 	switch {
-	case o.build && o.noBuild:
-		return errors.New("--build and --no-build are incompatible")
-	case o.build:
-		return errors.New("--build: Compose files are not built from yet: use `nerd build -t IMAGE CONTEXT`")
 	case o.Up.ForceRecreate && o.Up.NoRecreate:
 		return errors.New("--force-recreate and --no-recreate are incompatible")
 	case o.Up.RecreateDeps && o.Up.NoRecreate:
@@ -180,23 +169,11 @@ func (o *UpOptions) apply(ctx context.Context, s *session, p *types.Project) err
 		return err
 	}
 	defer release(lock)
-	observed, err := compose.Observe(ctx, s.backend, p.Name, p)
+	have, err := s.obtain(ctx, p, o.Obtain)
 	if err != nil {
 		return err
 	}
-	pulls, err := compose.PlanImages(p, observed, o.Pull)
-	if err != nil {
-		return err
-	}
-	if len(pulls.Actions) > 0 && !o.DryRun {
-		if err := s.pull(ctx, p, observed, pulls, o.QuietPull); err != nil {
-			return err
-		}
-		if observed, err = compose.Observe(ctx, s.backend, p.Name, p); err != nil {
-			return err
-		}
-	}
-	plan, err := compose.PlanUp(p, observed, o.Up)
+	plan, err := compose.PlanUp(p, have.observed, o.Up)
 	if err != nil {
 		return err
 	}
@@ -204,10 +181,10 @@ func (o *UpOptions) apply(ctx context.Context, s *session, p *types.Project) err
 		o.warn(w)
 	}
 	if o.DryRun {
-		_, err := fmt.Fprintf(o.IO.Out, "%s%s", pulls, plan)
+		_, err := fmt.Fprintf(o.IO.Out, "%s%s", have.plans, plan)
 		return err
 	}
-	return s.carryOut(ctx, s.executor(p.Name, p, observed), plan)
+	return s.carryOut(ctx, s.executor(p.Name, p, have.observed), plan)
 }
 
 // carryOut applies a plan and shows how far it has come.

@@ -40,7 +40,12 @@ func newView(g *Project, names []string, noColor, noPrefix bool) *view {
 }
 
 // shortName is the name of a container without that of its project.
-func shortName(project, name string) string { return strings.TrimPrefix(name, project+"-") }
+func shortName(project, name string) string {
+	if rest, ok := strings.CutPrefix(name, project); ok && len(rest) > 1 && strings.ContainsAny(rest[:1], "-_") {
+		return rest[1:]
+	}
+	return name
+}
 
 func (v *view) head(name string) string {
 	if !v.prefix {

@@ -16,6 +16,9 @@ import (
 const (
 	ExitBadFlag = 125
 	ExitBadArgs = 1
+	// ExitComposeUsage is Docker Compose's for flags that do not parse and for
+	// commands that it does not have.
+	ExitComposeUsage = 16
 )
 
 // UsageError is a command line that cannot be run. Command is the path of the
