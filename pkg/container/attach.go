@@ -19,6 +19,8 @@ type running struct {
 	c      *Container
 	mon    *monitor.Client
 	attach *Streams
+	// starting is StartOptions.Starting.
+	starting func()
 
 	session chan error // how the attach ended
 	exited  chan exitResult

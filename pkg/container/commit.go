@@ -156,16 +156,21 @@ func (s *Service) hold(ctx context.Context, c *Container) (thaw func() error, er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Pause(ctx, c.ID); err != nil {
-		return nil, errors.Join(err, guard.Dismiss())
-	}
-	return func() error {
+	thaw = func() error {
 		err := s.Unpause(context.WithoutCancel(ctx), c.ID)
 		if errdefs.IsFailedPrecondition(err) || errdefs.IsNotFound(err) { // somebody else has let it go on, or has ended it
 			err = nil
 		}
 		return errors.Join(err, guard.Dismiss())
-	}, nil
+	}
+	switch err := s.Pause(ctx, c.ID); {
+	case err == nil:
+		return thaw, nil
+	case errdefs.IsFailedPrecondition(err): // somebody else has paused or ended it
+		return nil, errors.Join(err, guard.Dismiss())
+	default: // also one that is interrupted may have paused it
+		return nil, errors.Join(err, thaw())
+	}
 }
 
 // ThawVerb is how the guard of a paused container calls back.

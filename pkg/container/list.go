@@ -38,8 +38,7 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]container.Summa
 			break
 		}
 		v := viewAs(c, looks[i].alive)
-		up := v.State == container.StateRunning || v.State == container.StatePaused || v.State == container.StateRestarting
-		if !opts.All && opts.Limit == 0 && !f.hasStatus() && !up || !f.match(c, v) || c.sandbox() && !f.wantsSandboxes() {
+		if !opts.All && opts.Limit == 0 && !f.hasStatus() && !up(v.State) || !f.match(c, v) || c.sandbox() && !f.wantsSandboxes() {
 			continue
 		}
 		sum := inspect.Summary(v, now())
@@ -52,6 +51,12 @@ func (s *Service) List(ctx context.Context, opts ListOptions) ([]container.Summa
 		out = append(out, sum)
 	}
 	return out, nil
+}
+
+// up tells whether `ps` shows a state. A container of which nobody can say whether
+// it runs must not pass for one that does not.
+func up(s container.ContainerState) bool {
+	return s == container.StateRunning || s == container.StatePaused || s == container.StateRestarting || s == inspect.StateUnknown
 }
 
 // inChunks calls fn for each number below n, on as many processors as there are.

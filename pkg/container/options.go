@@ -48,6 +48,9 @@ type StartOptions struct {
 	// Warn, if set, is told by Run what the machine cannot honour, before the
 	// command starts.
 	Warn func(warning string)
+	// Starting, if set, is called right before the command is let go: from then on
+	// the caller's signals are the command's.
+	Starting func()
 	// Started, if set, is called once the command runs.
 	Started func()
 

@@ -167,7 +167,7 @@ func (s *Service) launch(ctx context.Context, c *Container, rootfs []mount.Mount
 	if err != nil {
 		return nil, err
 	}
-	run = &running{s: s, c: c, mon: mon, attach: start.Attach}
+	run = &running{s: s, c: c, mon: mon, attach: start.Attach, starting: start.Starting}
 	if err := s.startTask(ctx, c, st.wiring, run, pid); err != nil {
 		_ = s.killTask(context.WithoutCancel(ctx), c.ID)
 		return nil, err
@@ -248,6 +248,9 @@ func (s *Service) startTask(ctx context.Context, c *Container, w *wiring, run *r
 	c.Status.ExitCode, c.Status.Error, c.Status.OOMKilled = 0, "", false
 	c.Status.Ports = ports
 	c.startHealth()
+	if run.starting != nil {
+		run.starting()
+	}
 	var g errgroup.Group
 	g.Go(func() error { return s.saveStatusAndHealth(ctx, c) })
 	if !restored {

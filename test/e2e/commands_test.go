@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long anything may take that happens in the background.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 type command = func(ts *testscript.TestScript, neg bool, args []string)
 

@@ -61,8 +61,10 @@ func runAttach(ctx context.Context, o *AttachOptions) error {
 	}
 	defer restore()
 	if o.SigProxy {
-		stop := o.forwardSignals(context.WithoutCancel(ctx), s, c.ID)
-		defer stop()
+		var signals *signalProxy
+		signals, ctx = o.newSignalProxy(ctx, s, c.ID)
+		defer signals.Stop()
+		signals.Started()
 	}
 	out, err := s.Attach(ctx, c.ID, container.AttachOptions{Streams: *streams})
 	return outcome(out, err)

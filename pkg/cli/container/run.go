@@ -122,30 +122,32 @@ func (o *RunOptions) attached(ctx context.Context, s Service) error {
 
 func (o *RunOptions) follow(ctx context.Context, s Service) error {
 	c := o.Create.Config
-	stopSignals := func() {}
-	defer func() { stopSignals() }()
-	started := func() {
-		if o.SigProxy {
-			stopSignals = o.forwardSignals(context.WithoutCancel(ctx), s, o.Create.Name)
-		}
+	var signals *signalProxy
+	if o.SigProxy {
+		signals, ctx = o.newSignalProxy(ctx, s, o.Create.Name)
+		defer signals.Stop()
 	}
 	want := streamsWanted{
 		stdin: c.AttachStdin, stdout: c.AttachStdout, stderr: c.AttachStderr, tty: c.Tty, detachKeys: o.DetachKeys,
 	}
-	_, out, err := o.start(ctx, s, &want, started)
+	_, out, err := o.start(ctx, s, &want, signals)
 	return outcome(out, err)
 }
 
 // start creates and starts the container in one go, unless its id has to be
 // written down in between. The terminal is in raw mode only from here on: a pull
-// can be interrupted with ctrl-c. A nil want is detached.
-func (o *RunOptions) start(ctx context.Context, s Service, want *streamsWanted, started func()) (id string, out container.Outcome, err error) {
+// can be interrupted with ctrl-c. A nil want is detached; nil signals stay
+// the program's.
+func (o *RunOptions) start(ctx context.Context, s Service, want *streamsWanted, signals *signalProxy) (id string, out container.Outcome, err error) {
 	begin := func(run func(container.StartOptions) error) error {
 		end := "\n"
 		if want != nil && want.tty {
 			end = "\r\n" // the terminal is raw by then
 		}
-		opts := container.StartOptions{Started: started, Warn: func(w string) { fmt.Fprint(o.IO.Err, "WARNING: ", w, end) }}
+		opts := container.StartOptions{Warn: func(w string) { fmt.Fprint(o.IO.Err, "WARNING: ", w, end) }}
+		if signals != nil {
+			opts.Starting, opts.Started = signals.Starting, signals.Started
+		}
 		if want == nil {
 			return run(opts)
 		}

@@ -78,14 +78,18 @@ func TestRunAttached(t *testing.T) {
 	}
 }
 
-// Once the container runs, signals are its own.
+// Once the container is let go, signals are its own; they wait until it runs.
 func TestRunForwardsSignals(t *testing.T) {
 	f := &fake{}
 	f.run = func(_ container.CreateOptions, s container.StartOptions) (string, container.Outcome, error) {
-		s.Started()
+		s.Starting()
 		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 			t.Fatal(err)
 		}
+		if len(f.calls) != 0 {
+			t.Error("signalled before it runs")
+		}
+		s.Started()
 		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			f.mu.Lock()
 			n := len(f.calls)

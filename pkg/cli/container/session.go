@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/container"
@@ -103,16 +104,67 @@ func watchSize(ctx context.Context, ios *iostreams.IOStreams) (<-chan container.
 	}
 }
 
-// forwardSignals passes the signals that the program gets on to a container.
-func (b *Base) forwardSignals(ctx context.Context, s Service, ref string) (stop func()) {
-	if b.Signals == nil {
-		return func() {}
-	}
-	return b.Signals.Forward(func(sig syscall.Signal) {
+// startPatience is how long a signal waits for a container that is being started
+// before it ends the start.
+const startPatience = 10 * time.Second
+
+// signalProxy hands the signals that the program gets to a container: those that
+// come while it is being started as soon as it runs.
+type signalProxy struct {
+	forward func(handle func(syscall.Signal)) (restore func())
+	kill    func(syscall.Signal)
+	cancel  context.CancelFunc // of the start
+
+	restore func()
+	started chan struct{}
+	stopped chan struct{}
+}
+
+// newSignalProxy prepares a proxy for the container ref. The context is the one to
+// start it with.
+func (b *Base) newSignalProxy(ctx context.Context, s Service, ref string) (*signalProxy, context.Context) {
+	outlives := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	p := &signalProxy{cancel: cancel, started: make(chan struct{}), stopped: make(chan struct{}), kill: func(sig syscall.Signal) {
 		// A container that has just ended cannot be signalled; its exit status
 		// is on its way.
-		_ = s.Kill(ctx, ref, strconv.Itoa(int(sig)))
+		_ = s.Kill(outlives, ref, strconv.Itoa(int(sig)))
+	}}
+	if b.Signals != nil {
+		p.forward = b.Signals.Forward
+	}
+	return p, ctx
+}
+
+// Starting takes the signals over.
+func (p *signalProxy) Starting() {
+	if p.forward == nil || p.restore != nil {
+		return
+	}
+	p.restore = p.forward(func(sig syscall.Signal) {
+		select {
+		case <-p.started:
+			p.kill(sig)
+		case <-p.stopped:
+		case <-time.After(startPatience):
+			p.cancel()
+		}
 	})
+}
+
+// Started lets the signals through.
+func (p *signalProxy) Started() {
+	p.Starting()
+	close(p.started)
+}
+
+// Stop gives the signals back.
+func (p *signalProxy) Stop() {
+	p.cancel()
+	close(p.stopped)
+	if p.restore != nil {
+		p.restore()
+	}
 }
 
 // outcome turns the end of a session into the program's.

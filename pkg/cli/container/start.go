@@ -124,12 +124,13 @@ func (o *StartOptions) attached(ctx context.Context, s Service) error {
 		return err
 	}
 	defer restore()
-	stopSignals := func() {}
-	defer func() { stopSignals() }()
+	signals, ctx := o.newSignalProxy(ctx, s, c.ID)
+	defer signals.Stop()
 	out, err := s.Start(ctx, c.ID, container.StartOptions{
 		Attach:     streams,
 		Checkpoint: o.checkpoint(),
-		Started:    func() { stopSignals = o.forwardSignals(context.WithoutCancel(ctx), s, c.ID) },
+		Starting:   signals.Starting,
+		Started:    signals.Started,
 	})
 	var start *errs.Start
 	if errors.As(err, &start) {
