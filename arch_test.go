@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"cmd/nerd":          {"pkg/cli", "pkg/cli/iostreams"},
 	"cmd/nerd-build":    {"pkg/cli", "pkg/cli/buildrun", "pkg/cli/compose", "pkg/cli/iostreams"},
 	"cmd/nerd-compose":  {"pkg/cli", "pkg/cli/compose", "pkg/cli/iostreams"},
+	"cmd/nerd-image":    {"pkg/cli", "pkg/cli/imagerun", "pkg/cli/iostreams"},
 	"cmd/nerd-init":     {},
 	"cmd/nerd-monitor":  {"pkg/monitor/wire"}, // beside every container: it stays tiny
 	"cmd/nerd-resolver": {"pkg/resolver"},
@@ -32,6 +33,7 @@ var layers = map[string][]string{
 	// Beside nerd: the library that builds would slow the start of every command.
 	"pkg/cli/buildrun": {"pkg/bake", "pkg/build", "pkg/build/spec", "pkg/compose", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
 	"pkg/bake":         {}, // pure
+	"pkg/cli/imagerun": {"pkg/cli/imagetools", "pkg/image", "pkg/image/convert", "pkg/image/crypt", "pkg/image/sign"},
 	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
 	"pkg/build/spec":   {}, // pure
 	"pkg/cli/compose": {
@@ -51,11 +53,15 @@ var layers = map[string][]string{
 	"pkg/cdi":                  {"pkg/errs"},
 	"pkg/container/mountpoint": {"pkg/volume"},  // pure; for the rules of names
 	"pkg/container/inspect":    {"pkg/netutil"}, // pure; for the type of a published port
-	"pkg/image":                {"pkg/event", "pkg/archive", "pkg/rootfs", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/image":                {"pkg/event", "pkg/compress", "pkg/rootfs", "pkg/registry", "pkg/ctrd", "pkg/state", "pkg/errs"},
+	"pkg/image/convert":        {"pkg/image", "pkg/compress", "pkg/errs"},
+	"pkg/image/crypt":          {"pkg/image", "pkg/errs"},
+	"pkg/image/sign":           {"pkg/image", "pkg/errs"},
 	"pkg/volume":               {"pkg/volume/copyup", "pkg/event", "pkg/state", "pkg/errs"},
 	"pkg/volume/copyup":        {},
 	"pkg/rootfs":               {}, // held descriptors of trees that others change
-	"pkg/archive":              {"pkg/rootfs"},
+	"pkg/archive":              {"pkg/compress", "pkg/rootfs"},
+	"pkg/compress":             {},
 	"pkg/layer":                {"pkg/archive", "pkg/rootfs"},
 	"pkg/namespace":            {"pkg/state"},
 	"pkg/registry":             {"pkg/errs", "pkg/state"},
@@ -103,7 +109,15 @@ var outside = map[string][]string{
 	"github.com/vishvananda/netlink":             {"pkg/netutil"},
 	"github.com/coreos/go-iptables":              {"pkg/netutil"},
 	"github.com/moby/buildkit/":                  {"pkg/build", "pkg/cli/buildrun"},
-	"os/exec":                                    {"pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "pkg/cli/remote", "hack/...", "test/..."},
+	// Libraries that would slow the start of nerd are in nerd-image alone.
+	"github.com/containerd/stargz-snapshotter/": {"pkg/image/convert"},
+	"github.com/containers/ocicrypt":            {"pkg/image/crypt"},
+	"github.com/containers/ocicrypt/":           {"pkg/image/crypt"},
+	"github.com/notaryproject/":                 {"pkg/image/sign"},
+	module + "pkg/image/convert":                {"pkg/cli/imagerun"},
+	module + "pkg/image/crypt":                  {"pkg/cli/imagerun"},
+	module + "pkg/image/sign":                   {"pkg/cli/imagerun"},
+	"os/exec":                                    {"pkg/image/convert", "pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "pkg/cli/remote", "hack/...", "test/..."},
 	"flag":                                       {"hack/...", "test/..."},
 	"log":                                        {"hack/...", "test/..."},
 	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},

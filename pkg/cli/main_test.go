@@ -86,7 +86,7 @@ func TestMainUsage(t *testing.T) {
 		{"run", 1, "nerd: \"nerd run\" requires at least 1 argument\nSee 'nerd run --help'.\n"},
 		{"container run --restart x image", 125, ""},
 		{"rm", 1, "nerd: \"nerd rm\" requires at least 1 argument\nSee 'nerd rm --help'.\n"},
-		{"-H tcp://host ps", 125, "nerd: invalid argument \"tcp://host\" for \"-H, --host\" flag: only the path of a unix socket can be used\nSee 'nerd --help'.\n"},
+		{"-H tcp://host ps", 125, "nerd: invalid argument \"tcp://host\" for \"-H, --host\" flag: host \"tcp://host\": only the path of a unix socket and ssh://[USER@]HOST[:PORT] can be used\nSee 'nerd --help'.\n"},
 		{"--log-level x ps", 1, "nerd: log level \"x\": use trace, debug, info, warn, error, fatal or panic\n"},
 	} {
 		code, stdout, stderr := run(t, strings.Fields(tc.args)...)

@@ -12,7 +12,9 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/build"
 	"github.com/nerd-cli/nerd/pkg/cli/checkpoint"
 	"github.com/nerd-cli/nerd/pkg/cli/complete"
+	configcmd "github.com/nerd-cli/nerd/pkg/cli/config"
 	"github.com/nerd-cli/nerd/pkg/cli/container"
+	contextcmd "github.com/nerd-cli/nerd/pkg/cli/context"
 	"github.com/nerd-cli/nerd/pkg/cli/engine"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
@@ -24,14 +26,15 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/system"
 	"github.com/nerd-cli/nerd/pkg/cli/volume"
 	"github.com/nerd-cli/nerd/pkg/config"
+	"github.com/nerd-cli/nerd/pkg/contexts"
 )
 
 // globalFlags are the flags that every command has.
 type globalFlags struct {
-	address, host, namespace, dataRoot, runRoot, snapshotter, logLevel string
-	debug, forceForeign, insecureRegistry                              bool
-	hostsDirs                                                          []string
-	given                                                              map[string]bool
+	address, host, context, namespace, dataRoot, runRoot, snapshotter, logLevel, dockerConfig string
+	debug, forceForeign, insecureRegistry                                                     bool
+	hostsDirs                                                                                 []string
+	given                                                                                     map[string]bool
 }
 
 // values are the flags that were given.
@@ -47,15 +50,13 @@ func (g *globalFlags) values() config.Flags {
 	if out.Address == nil {
 		out.Address = pick("host", &g.host)
 	}
-	if out.Address != nil {
-		trimmed := strings.TrimPrefix(*out.Address, "unix://")
-		out.Address = &trimmed
-	}
+	out.Context = pick("context", &g.context)
 	out.Namespace = pick("namespace", &g.namespace)
 	out.DataRoot = pick("data-root", &g.dataRoot)
 	out.RunRoot = pick("run-root", &g.runRoot)
 	out.Snapshotter = pick("snapshotter", &g.snapshotter)
 	out.LogLevel = pick("log-level", &g.logLevel)
+	out.DockerConfig = pick("config", &g.dockerConfig)
 	if g.given["debug"] {
 		out.Debug = &g.debug
 	}
@@ -66,18 +67,32 @@ func (g *globalFlags) values() config.Flags {
 	return out
 }
 
-// socketAddress checks that an address is a unix socket: nerd works on the
-// machine that it runs on.
-type socketAddress struct{ value *string }
+// hostAddress is a unix socket, or a machine that is reached over SSH.
+type hostAddress struct{ value *string }
 
-func (s socketAddress) String() string { return *s.value }
-func (socketAddress) Type() string     { return "string" }
-func (s socketAddress) Set(v string) error {
-	if scheme, _, ok := strings.Cut(v, "://"); ok && scheme != "unix" {
-		return errors.New("only the path of a unix socket can be used")
+func (h hostAddress) String() string { return *h.value }
+func (hostAddress) Type() string     { return "string" }
+func (h hostAddress) Set(v string) error {
+	if strings.Contains(v, "://") {
+		var err error
+		if v, err = contexts.CheckHost(v); err != nil {
+			return err
+		}
 	}
-	*s.value = v
+	*h.value = v
 	return nil
+}
+
+// noTLS refuses Docker's flags for an engine behind TCP. Their off is accepted.
+type noTLS struct{}
+
+func (noTLS) String() string { return "" }
+func (noTLS) Type() string   { return "string" }
+func (noTLS) Set(v string) error {
+	if v == "false" {
+		return nil
+	}
+	return errors.New("there is no TLS between nerd and containerd: use a context or --host with ssh://[USER@]HOST")
 }
 
 // recorded notes that a flag was given, wherever on the command line: a global
@@ -112,8 +127,10 @@ func (g *globalFlags) register(root *cobra.Command) {
 		scratch.StringVar(p, name, "", usage)
 		g.add(root, scratch.Lookup(name).Value, name, short, usage, "")
 	}
-	g.add(root, socketAddress{&g.address}, "address", "a", "Path of containerd's socket", "")
-	g.add(root, socketAddress{&g.host}, "host", "H", "Another name of --address", "")
+	g.add(root, hostAddress{&g.address}, "address", "a", "Path of containerd's socket, or ssh://[USER@]HOST[:PORT]", "")
+	g.add(root, hostAddress{&g.host}, "host", "H", "Another name of --address", "")
+	text(&g.context, "context", "c", "Name of the context to use")
+	text(&g.dockerConfig, "config", "", "Folder of Docker's config.json")
 	text(&g.namespace, "namespace", "n", "Namespace of containerd to work in")
 	text(&g.dataRoot, "data-root", "", "Folder of what is kept over a reboot")
 	text(&g.runRoot, "run-root", "", "Folder of what is kept until a reboot")
@@ -127,6 +144,14 @@ func (g *globalFlags) register(root *cobra.Command) {
 	g.add(root, scratch.Lookup("hosts-dir").Value, "hosts-dir", "", "Folders with a hosts.toml for each registry", "")
 	scratch.BoolVar(&g.insecureRegistry, "insecure-registry", false, "")
 	g.add(root, scratch.Lookup("insecure-registry").Value, "insecure-registry", "", "Do not verify registries' certificates, and fall back to plain HTTP", "true")
+	for _, name := range []string{"tls", "tlscacert", "tlscert", "tlskey", "tlsverify"} {
+		noOpt := ""
+		if name == "tls" || name == "tlsverify" {
+			noOpt = "true"
+		}
+		flag := root.Flags().VarPF(noTLS{}, name, "", "Refused: nothing here speaks TLS")
+		flag.NoOptDefVal, flag.Hidden = noOpt, true
+	}
 }
 
 // NewCmdRoot makes the whole tree of commands. Without a builder, those that build
@@ -150,6 +175,7 @@ func NewCmdRoot(f *factory.Factory, globals *globalFlags, builder build.Runner) 
 			}
 			return cmd.Help()
 		},
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error { return forward(f, cmd, args) },
 	}
 	root.SetIn(f.IO.In)
 	root.SetOut(f.IO.Out)
@@ -219,6 +245,6 @@ func management(f *factory.Factory, builder build.Runner) []*cobra.Command {
 	images.AddCommand(build.NewCmdBuild(f, builder))
 	return []*cobra.Command{
 		build.NewCmdBuilder(f, builder), build.NewCmdBuildx(f, builder), NewCmdCompose(f),
-		checkpoint.NewCmdCheckpoint(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, manifest.NewCmdManifest(f), network.NewCmdNetwork(f), registry.NewCmdRegistry(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		checkpoint.NewCmdCheckpoint(f), configcmd.NewCmdConfig(f), contextcmd.NewCmdContext(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, manifest.NewCmdManifest(f), network.NewCmdNetwork(f), registry.NewCmdRegistry(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }

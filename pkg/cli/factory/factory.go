@@ -15,6 +15,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/config"
 	"github.com/nerd-cli/nerd/pkg/container"
+	"github.com/nerd-cli/nerd/pkg/contexts"
 	"github.com/nerd-cli/nerd/pkg/errs"
 	"github.com/nerd-cli/nerd/pkg/nerd"
 	"github.com/nerd-cli/nerd/pkg/registry"
@@ -28,6 +29,10 @@ type Factory struct {
 	Args []string
 	// Program is the path of nerd where another of its programs runs; empty: this one.
 	Program string
+	// Flags are the global flags that were given.
+	Flags func() config.Flags
+	// Contexts is the user's store of contexts.
+	Contexts contexts.Store
 	// Config is the merged configuration.
 	Config func() (*config.Config, error)
 	// Client is the library, connected to containerd, which is started if need
@@ -42,7 +47,7 @@ type Factory struct {
 // New makes a Factory whose configuration comes from the file, env and flags;
 // flags is asked only once the command line has been parsed.
 func New(streams *iostreams.IOStreams, env config.LookupEnv, flags func() config.Flags) *Factory {
-	f := &Factory{IO: streams, Signals: &Signals{}}
+	f := &Factory{IO: streams, Signals: &Signals{}, Flags: flags, Contexts: config.Contexts(env)}
 	f.Config = sync.OnceValues(func() (*config.Config, error) {
 		cfg, err := config.Load(flags(), env)
 		if err != nil {
@@ -105,6 +110,9 @@ func setLogLevel(cfg *config.Config) error {
 }
 
 func open(ctx context.Context, cfg *config.Config, program string) (*nerd.Client, error) {
+	if cfg.Remote != "" {
+		return nil, fmt.Errorf("this command cannot be run on another machine (%s)", cfg.Remote)
+	}
 	if os.Geteuid() != 0 {
 		return nil, notRoot()
 	}
@@ -163,7 +171,7 @@ func Helper(cfg *config.Config, program string) ([]string, error) {
 			return nil, fmt.Errorf("own executable: %w", err)
 		}
 	}
-	argv := []string{program, "--namespace", cfg.Namespace, "--data-root", cfg.DataRoot, "--run-root", cfg.RunRoot}
+	argv := []string{program, "--context", contexts.Default, "--namespace", cfg.Namespace, "--data-root", cfg.DataRoot, "--run-root", cfg.RunRoot}
 	if cfg.Address != "" {
 		argv = append(argv, "--address", cfg.Address)
 	}

@@ -23,8 +23,10 @@ import (
 type InfoOptions struct {
 	IO     *iostreams.IOStreams
 	Info   func(context.Context) (system.Info, error)
-	Debug  bool
-	Format string
+	// Debug and Context are settings in force.
+	Debug   bool
+	Context string
+	Format  string
 }
 
 // ClientInfo is the part of `info` that is about this program.
@@ -63,7 +65,7 @@ func NewCmdInfo(f *factory.Factory, runF func(context.Context, *InfoOptions) err
 		ValidArgsFunction:     complete.None,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cfg, err := f.Config(); err == nil {
-				o.Debug = cfg.Debug
+				o.Debug, o.Context = cfg.Debug, cfg.Context
 			}
 			return runF(cmd.Context(), o)
 		},
@@ -73,7 +75,7 @@ func NewCmdInfo(f *factory.Factory, runF func(context.Context, *InfoOptions) err
 }
 
 func runInfo(ctx context.Context, o *InfoOptions) error {
-	facts := Facts{ClientInfo: ClientInfo{Debug: o.Debug, Context: "default", Plugins: []string{}}}
+	facts := Facts{ClientInfo: ClientInfo{Debug: o.Debug, Context: o.Context, Plugins: []string{}}}
 	info, err := o.Info(ctx)
 	facts.Info = info
 	if o.Format != "" {

@@ -146,7 +146,7 @@ func TestInfo(t *testing.T) {
 	_, text, _ := strings.Cut(out.String(), "\n\n")
 	golden(t, "info-server", text)
 	out.Reset()
-	o.Format = "{{.Containers}} {{.ClientInfo.Context}}"
+	o.Format, o.Context = "{{.Containers}} {{.ClientInfo.Context}}", "default"
 	if err := runInfo(t.Context(), o); err != nil || out.String() != "3 default\n" {
 		t.Errorf("got %q, %v", out, err)
 	}

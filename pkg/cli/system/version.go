@@ -23,7 +23,9 @@ import (
 type VersionOptions struct {
 	IO     *iostreams.IOStreams
 	Server func(context.Context) (system.VersionResponse, error)
-	Format string
+	// Context is the name of the context in force.
+	Context string
+	Format  string
 }
 
 // ClientVersion is this program, in the words of Docker's client.
@@ -64,7 +66,12 @@ func NewCmdVersion(f *factory.Factory, runF func(context.Context, *VersionOption
 		Args:                  flagx.NoArgs,
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     complete.None,
-		RunE:                  func(cmd *cobra.Command, _ []string) error { return runF(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cfg, err := f.Config(); err == nil {
+				o.Context = cfg.Context
+			}
+			return runF(cmd.Context(), o)
+		},
 	}
 	cmd.Flags().StringVarP(&o.Format, "format", "f", "", `Layout: "json" or a Go template`)
 	return cmd
@@ -74,7 +81,7 @@ func NewCmdVersion(f *factory.Factory, runF func(context.Context, *VersionOption
 func runVersion(ctx context.Context, o *VersionOptions) error {
 	v := Versions{Client: ClientVersion{
 		Version: config.Version, APIVersion: nerd.APIVersion, DefaultAPIVersion: nerd.APIVersion,
-		GitCommit: config.Commit(), GoVersion: runtime.Version(), Os: runtime.GOOS, Arch: runtime.GOARCH, Context: "default",
+		GitCommit: config.Commit(), GoVersion: runtime.Version(), Os: runtime.GOOS, Arch: runtime.GOARCH, Context: o.Context,
 	}}
 	server, err := o.Server(ctx)
 	if err == nil {
