@@ -16,6 +16,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/container"
 	"github.com/nerd-cli/nerd/pkg/image"
 	"github.com/nerd-cli/nerd/pkg/logs/driver"
+	"github.com/nerd-cli/nerd/pkg/netutil"
 )
 
 // APIVersion is the version of Docker's API whose types and words are used.
@@ -62,7 +63,7 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		Warnings:        runcWarnings(version),
 		Driver:          c.Snapshotter(),
 		DriverStatus:    [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
-		Plugins:         system.PluginsInfo{Network: []string{"bridge", "host", "none"}, Log: driver.Names()},
+		Plugins:         system.PluginsInfo{Volume: []string{"local"}, Network: append(netutil.Drivers(), "host", "null"), Log: driver.Names()},
 		MemoryLimit:     true,
 		SwapLimit:       host.Cgroup(false).Swap,
 		CPUCfsPeriod:    true,
@@ -83,6 +84,9 @@ func (c *Client) Info(ctx context.Context) (system.Info, error) {
 		Runtimes:        map[string]system.RuntimeWithStatus{},
 		SecurityOptions: []string{},
 		Containerd:      &system.ContainerdInfo{Address: c.Address(), Namespaces: system.ContainerdNamespaces{Containers: c.Layout.Namespace}},
+	}
+	for _, line := range c.Networks.Warnings(ctx) {
+		out.Warnings = append(out.Warnings, "WARNING: "+line)
 	}
 	names, standard := c.Containers.Runtimes()
 	for _, name := range names {

@@ -173,7 +173,17 @@ func (s *Service) movePorts(ctx context.Context, rec *record) error {
 	if err := s.save(rec); err != nil {
 		return err
 	}
-	list, err := portmapOnly(whole.Bytes, j.Result)
+	return s.leadPorts(ctx, rec)
+}
+
+// leadPorts sets the rules of the published ports, to the endpoint that has them.
+func (s *Service) leadPorts(ctx context.Context, rec *record) error {
+	at := slices.IndexFunc(rec.Joined, func(j joined) bool { return j.publishes() })
+	if at < 0 {
+		return nil
+	}
+	j := &rec.Joined[at]
+	list, err := portmapOnly(j.List, j.Result)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,8 @@ func (h *fakeHost) ready(context.Context, *Network, ruleSet) (bool, error) {
 	return h.isReady, nil
 }
 
+func (h *fakeHost) lacks(context.Context, *Network, ruleSet) string { return "its rules are gone" }
+
 func (h *fakeHost) prepare(_ context.Context, n *Network, _ []*Network, _ ruleSet) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

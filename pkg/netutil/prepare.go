@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/nerd-cli/nerd/pkg/errs"
 )
 
 // kernel is the host as it is.
@@ -68,6 +70,9 @@ func (kernel) ready(ctx context.Context, n *Network, rs ruleSet) (bool, error) {
 	if link.Attrs().Flags&net.FlagUp == 0 {
 		return false, nil
 	}
+	if no, err := refused(n.Bridge); no || err != nil {
+		return false, err
+	}
 	if n.Internal {
 		return rs.present(ctx, n)
 	}
@@ -91,11 +96,17 @@ func (kernel) prepare(ctx context.Context, n *Network, all []*Network, rs ruleSe
 			return err
 		}
 	}
-	return rs.install(ctx, all, n)
+	if err := rs.install(ctx, all, n); err != nil {
+		return err
+	}
+	return trust(ctx, n.Bridge)
 }
 
 // clear puts the rules of the other networks in place of all.
 func (kernel) clear(ctx context.Context, gone *Network, all []*Network, rs ruleSet) error {
+	if !gone.KeepBridge {
+		forget(ctx, gone.Bridge)
+	}
 	return rs.install(ctx, all, gone)
 }
 
@@ -173,7 +184,7 @@ func enableForwarding(p netip.Prefix) error {
 		return err
 	}
 	if err := os.WriteFile(forwardingFile(p), []byte("1\n"), 0o644); err != nil {
-		return fmt.Errorf("switching on IP forwarding: %w", err)
+		return errs.WithHint(fmt.Errorf("IP forwarding is switched off and cannot be switched on: %w", err), "write 1 to %s, or use --network host or none", forwardingFile(p))
 	}
 	return nil
 }

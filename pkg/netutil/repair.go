@@ -17,7 +17,7 @@ const (
 	FoundRecord    = "record"    // of a container that is no more
 	FoundNamespace = "namespace" // pinned for nobody
 	FoundLease     = "address"   // given out to nobody
-	FoundRule      = "rule"      // leads a port to nobody
+	FoundRule      = "rule"      // leads a port to nobody, or is gone
 	FoundLink      = "interface" // on a bridge, its other end in no container
 	FoundFile      = "file"      // of a killed process: locks, temporary and cache files
 )
@@ -73,6 +73,7 @@ func (s *Service) Repair(ctx context.Context, live func(id string) bool, dryRun 
 	}
 	r.remains(ctx, found)
 	r.networks(ctx, found)
+	r.rules(ctx, found)
 	r.files(ctx)
 	return r.findings, ctx.Err()
 }
@@ -142,6 +143,7 @@ type repair struct {
 	findings []Finding
 
 	onNetworks []string // those with containers that live
+	publishing []string // containers that live and publish ports
 }
 
 // heal reports a finding and, unless it is a dry run, does something about it.
@@ -167,6 +169,9 @@ func (r *repair) record(ctx context.Context, id string) error {
 			r.unfinished(ctx, rec)
 			for _, j := range rec.Joined {
 				r.onNetworks = append(r.onNetworks, j.Network.Name)
+			}
+			if r.s.publishes(rec) {
+				r.publishing = append(r.publishing, id)
 			}
 		}
 		return nil

@@ -1,7 +1,6 @@
 package netutil
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -100,8 +99,15 @@ func family(cmd string) uint8 {
 
 // nftRulePresent asks the kernel whether a rule of the chain mentions needle: a
 // chain that it jumps to or an interface. It takes some tens of microseconds,
-// where the nft program takes milliseconds. A missing table or chain has no rules.
+// where the nft program takes milliseconds.
 func nftRulePresent(family uint8, table, chain, needle string) (bool, error) {
+	rules, err := nftRulesOf(family, table, chain)
+	return mentions(rules, needle), err
+}
+
+// nftRulesOf are the rules of a chain as the kernel has them. A missing table or
+// chain has none.
+func nftRulesOf(family uint8, table, chain string) ([][]byte, error) {
 	msgs, err := whole(func() ([][]byte, error) {
 		req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP)
 		req.AddData(&nl.Nfgenmsg{NfgenFamily: family})
@@ -111,14 +117,9 @@ func nftRulePresent(family uint8, table, chain, needle string) (bool, error) {
 	})
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EPROTONOSUPPORT):
-		return false, nil // no such table, or no nf_tables in this kernel
+		return nil, nil // no such table, or no nf_tables in this kernel
 	case err != nil:
-		return false, fmt.Errorf("asking the kernel for firewall rules: %w", err)
+		return nil, fmt.Errorf("asking the kernel for firewall rules: %w", err)
 	}
-	for _, m := range msgs {
-		if bytes.Contains(m, append([]byte(needle), 0)) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return msgs, nil
 }

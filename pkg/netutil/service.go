@@ -87,6 +87,7 @@ type host interface {
 	occupied(path string) bool                                                 // whether a process runs in the namespace there
 	inhabited(paths []string) map[string]bool                                  // the same for many
 	ready(ctx context.Context, n *Network, rs ruleSet) (bool, error)           // whether the bridge and its rules are there
+	lacks(ctx context.Context, n *Network, rs ruleSet) string                  // why it is not ready
 	prepare(ctx context.Context, n *Network, all []*Network, rs ruleSet) error // make them
 	taken(own string) ([]netip.Prefix, error)                                  // every range the host routes or is in
 	addresses(except string) (map[string][]netip.Prefix, error)                // of the host's interfaces, by name
