@@ -56,7 +56,11 @@ func canonical(root *yaml.Node) {
 					})
 				}
 			}
-			for _, list := range slices.Concat(valuesOf(s, "secrets"), valuesOf(s, "configs")) {
+			lists := slices.Concat(valuesOf(s, "secrets"), valuesOf(s, "configs"))
+			for _, build := range valuesOf(s, "build") {
+				lists = append(lists, valuesOf(build, "secrets")...)
+			}
+			for _, list := range lists {
 				for _, ref := range list.Content {
 					decimalMode(ref)
 				}
