@@ -117,10 +117,10 @@ var outside = map[string][]string{
 	module + "pkg/image/convert":                {"pkg/cli/imagerun"},
 	module + "pkg/image/crypt":                  {"pkg/cli/imagerun"},
 	module + "pkg/image/sign":                   {"pkg/cli/imagerun"},
-	"os/exec":                                    {"pkg/image/convert", "pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "pkg/cli/remote", "hack/...", "test/..."},
-	"flag":                                       {"hack/...", "test/..."},
-	"log":                                        {"hack/...", "test/..."},
-	"testing":                                    {"pkg/ctrd/ctrdtest", "test/..."},
+	"os/exec":                                   {"pkg/image/convert", "pkg/netutil", "pkg/resolver", "pkg/engine", "pkg/monitor", "pkg/ps", "pkg/registry", "pkg/nerd", "pkg/ctrd", "pkg/cli/remote", "hack/...", "test/..."},
+	"flag":                                      {"hack/...", "test/..."},
+	"log":                                       {"hack/...", "test/..."},
+	"testing":                                   {"pkg/ctrd/ctrdtest", "test/..."},
 }
 
 // A package whose name is missing from layers, or that imports against it, fails.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nerd-cli/nerd/pkg/compress"
 	"github.com/nerd-cli/nerd/pkg/rootfs"
 )
 
@@ -50,7 +51,7 @@ type folderTime struct {
 
 // Extract makes the files of a tar, which may be compressed.
 func (e *Extractor) Extract(ctx context.Context, r io.Reader) (err error) {
-	plain, err := Decompress(r)
+	plain, err := compress.NewReader(r)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/nerd-cli/nerd/pkg/archive"
+	"github.com/nerd-cli/nerd/pkg/compress"
 )
 
 // ImportOptions says what image Import makes.
@@ -93,18 +93,18 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 // came, and gives the digest of the plain tar.
 func (s *Service) importLayer(ctx context.Context, r io.Reader) (layer ocispec.Descriptor, diffID digest.Digest, err error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	kind, err := archive.Compression(buffered)
+	kind, err := compress.Detect(buffered)
 	if err != nil {
 		return layer, "", err
 	}
 	stored := io.Reader(buffered)
 	switch kind {
-	case "gzip":
+	case compress.Gzip:
 		layer.MediaType = ocispec.MediaTypeImageLayerGzip
-	case "zstd":
+	case compress.Zstd:
 		layer.MediaType = ocispec.MediaTypeImageLayerZstd
 	default: // what no layer may be compressed with is stored plain
-		plainStream, err := archive.Decompress(buffered)
+		plainStream, err := compress.NewReader(buffered)
 		if err != nil {
 			return layer, "", importError(err)
 		}
@@ -138,7 +138,7 @@ func (s *Service) importLayer(ctx context.Context, r io.Reader) (layer ocispec.D
 // and computes the digest of its plain bytes.
 func copyLayer(w io.Writer, stored io.Reader) (digest.Digest, error) {
 	all := io.TeeReader(stored, w)
-	plainStream, err := archive.Decompress(all)
+	plainStream, err := compress.NewReader(all)
 	if err != nil {
 		return "", err
 	}

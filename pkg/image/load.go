@@ -18,7 +18,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	files "github.com/nerd-cli/nerd/pkg/archive"
+	"github.com/nerd-cli/nerd/pkg/compress"
 )
 
 // LoadOptions says what Load takes from an archive.
@@ -86,7 +86,7 @@ type entry struct {
 
 // ingest writes the archive's blobs to the content store and reads its index.
 func (s *Service) ingest(ctx context.Context, r io.Reader) ([]entry, error) {
-	plainStream, err := files.Decompress(r)
+	plainStream, err := compress.NewReader(r)
 	if err != nil {
 		return nil, archiveError(err)
 	}

@@ -15,6 +15,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nerd-cli/nerd/pkg/compress"
 	"github.com/nerd-cli/nerd/pkg/rootfs"
 )
 
@@ -50,7 +51,7 @@ func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *vari
 	if l.w, err = content.OpenWriter(ctx, s.client.Content(), content.WithRef(l.ref)); err != nil {
 		return nil, err
 	}
-	c, mediaType, err := compress(l.w, opts.Compression, kinds)
+	c, mediaType, err := compressed(l.w, opts.Compression, kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +67,15 @@ func (s *Service) writeLayer(ctx context.Context, opts CommitOptions, base *vari
 	l.desc = ocispec.Descriptor{MediaType: mediaType, Digest: l.w.Digest(), Size: status.Offset}
 	l.diffID = plain.Digest()
 	return l, nil
+}
+
+// compressed compresses a layer by the named method, and says what such a one is called.
+func compressed(w io.Writer, method string, kinds *documentTypes) (io.WriteCloser, string, error) {
+	c, err := compress.NewWriter(w, method)
+	if errdefs.IsInvalidArgument(err) {
+		return nil, "", errorf(errdefs.ErrInvalidArgument, "invalid compression %q: gzip, zstd or uncompressed is expected", method)
+	}
+	return c, map[string]string{compress.Gzip: kinds.gzip, compress.Zstd: kinds.zstd, compress.Uncompressed: kinds.layer}[method], err
 }
 
 // prepare makes a snapshot on top of the layers below, where it can be filled from

@@ -1,32 +1,11 @@
-package image
+package compress
 
 import (
 	"io"
 	"runtime"
 
-	"github.com/containerd/errdefs"
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
-
-// compress makes a writer that compresses to w by the named method, and says what
-// such a layer is called. Close completes the stream and leaves w open.
-func compress(w io.Writer, method string, kinds *documentTypes) (io.WriteCloser, string, error) {
-	switch method {
-	case "gzip":
-		return newGzip(w), kinds.gzip, nil
-	case "zstd":
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithEncoderLevel(zstd.SpeedFastest))
-		return z, kinds.zstd, err
-	case "uncompressed":
-		return keepOpen{w}, kinds.layer, nil
-	}
-	return nil, "", errorf(errdefs.ErrInvalidArgument, "invalid compression %q: gzip, zstd or uncompressed is expected", method)
-}
-
-type keepOpen struct{ io.Writer }
-
-func (keepOpen) Close() error { return nil }
 
 const (
 	// gzipPart is how much is compressed by itself: more costs memory, less costs
