@@ -188,6 +188,8 @@ func difference(want, got string) string {
 	for i < len(w) && i < len(g) && w[i] == g[i] {
 		i++
 	}
-	show := func(lines []string) string { return strings.Join(lines[max(0, min(i-2, len(lines))):min(len(lines), i+6)], "\n") }
+	show := func(lines []string) string {
+		return strings.Join(lines[max(0, min(i-2, len(lines))):min(len(lines), i+6)], "\n")
+	}
 	return fmt.Sprintf("line %d: want\n%s\n--- got\n%s", i+1, show(w), show(g))
 }
