@@ -61,7 +61,12 @@ func (e *environment) sweep(vars []string, name string) {
 		volumes = append(volumes, "--filter", "name="+name+"-")
 	}
 	e.remove(vars, []string{"volume", "rm"}, [][]string{volumes})
-	e.remove(vars, []string{"network", "rm"}, [][]string{{"network", "ls", "-q", "--no-trunc", "--filter", "name=^" + name}})
+	// Networks are no namespace's, and the name of one script can begin another's.
+	var networks [][]string
+	for _, end := range []string{"$", "-", "_"} {
+		networks = append(networks, []string{"network", "ls", "-q", "--no-trunc", "--filter", "name=^" + name + end})
+	}
+	e.remove(vars, []string{"network", "rm"}, networks)
 }
 
 // remove runs a command on whatever the lists name.
