@@ -173,7 +173,7 @@ func TestSet(t *testing.T) {
 
 func TestFilesAddUp(t *testing.T) {
 	d, err := read(t, nil,
-		"compose.yaml", "services:\n  my.web:\n    image: web\n    build:\n      context: w\n      args: {A: a, B: null}\n      additional_contexts: {other: service:db}\n"+
+		"compose.yaml", "services:\n  my.web:\n    image: web\n    build:\n      context: w\n      args: [A=a, B]\n      additional_contexts: {other: service:db}\n"+
 			"      secrets: [{source: s}]\n      ssh: {default: ''}\n      ulimits: {nofile: 5}\n      extra_hosts: ['a=1']\n      provenance: 'false'\n"+
 			"      x-bake: {tags: web:2 web:3, output: [type=oci], contexts: {other: x, more: y}, no-cache: true}\n"+
 			"  db: {build: {dockerfile_inline: FROM scratch, shm_size: '64', pull: true}}\n  none: {image: x}\nsecrets: {s: {file: f}}\n",

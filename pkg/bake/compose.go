@@ -16,9 +16,9 @@ type model struct {
 }
 
 type service struct {
-	Image       string             `yaml:"image"`
-	Build       *modelBuild        `yaml:"build"`
-	Environment map[string]*string `yaml:"environment"`
+	Image       string      `yaml:"image"`
+	Build       *modelBuild `yaml:"build"`
+	Environment mapping     `yaml:"environment"`
 }
 
 type modelSecret struct {
@@ -27,22 +27,22 @@ type modelSecret struct {
 }
 
 type modelBuild struct {
-	Context            string             `yaml:"context"`
-	Dockerfile         string             `yaml:"dockerfile"`
-	DockerfileInline   string             `yaml:"dockerfile_inline"`
-	Args               map[string]*string `yaml:"args"`
-	Labels             map[string]string  `yaml:"labels"`
-	AdditionalContexts map[string]string  `yaml:"additional_contexts"`
-	SSH                yaml.Node          `yaml:"ssh"`
-	CacheFrom          []string           `yaml:"cache_from"`
-	CacheTo            []string           `yaml:"cache_to"`
-	NoCache            bool               `yaml:"no_cache"`
-	NoCacheFilter      words              `yaml:"no_cache_filter"`
-	Pull               bool               `yaml:"pull"`
-	ExtraHosts         words              `yaml:"extra_hosts"`
-	Network            string             `yaml:"network"`
-	Target             string             `yaml:"target"`
-	Secrets            []struct{ Source, Target string }
+	Context            string            `yaml:"context"`
+	Dockerfile         string            `yaml:"dockerfile"`
+	DockerfileInline   string            `yaml:"dockerfile_inline"`
+	Args               mapping           `yaml:"args"`
+	Labels             mapping           `yaml:"labels"`
+	AdditionalContexts mapping           `yaml:"additional_contexts"`
+	SSH                yaml.Node         `yaml:"ssh"`
+	CacheFrom          []string          `yaml:"cache_from"`
+	CacheTo            []string          `yaml:"cache_to"`
+	NoCache            bool              `yaml:"no_cache"`
+	NoCacheFilter      words             `yaml:"no_cache_filter"`
+	Pull               bool              `yaml:"pull"`
+	ExtraHosts         hostNames         `yaml:"extra_hosts"`
+	Network            string            `yaml:"network"`
+	Target             string            `yaml:"target"`
+	Secrets            []modelRef        `yaml:"secrets"`
 	ShmSize            string            `yaml:"shm_size"`
 	Tags               []string          `yaml:"tags"`
 	Ulimits            map[string]ulimit `yaml:"ulimits"`
@@ -66,32 +66,6 @@ type extension struct {
 	Contexts      map[string]string `yaml:"contexts"`
 	Pull          *bool             `yaml:"pull"`
 	NoCache       *bool             `yaml:"no-cache"`
-}
-
-// words is a list, or a text of words.
-type words []string
-
-// UnmarshalYAML takes both forms.
-func (w *words) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		*w = strings.Fields(n.Value)
-		return nil
-	}
-	return n.Decode((*[]string)(w))
-}
-
-// ulimit is a number, or two.
-type ulimit struct{ Soft, Hard int64 }
-
-// UnmarshalYAML takes both forms.
-func (u *ulimit) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind != yaml.ScalarNode {
-		type plain ulimit
-		return n.Decode((*plain)(u))
-	}
-	err := n.Decode(&u.Soft)
-	u.Hard = u.Soft
-	return err
 }
 
 // looksLikeCompose tells a Compose file whose name does not say so.
@@ -127,7 +101,7 @@ func (d *Definition) addCompose(text []byte, lookup func(string) (string, bool))
 func (s service) target(name string, secrets map[string]modelSecret, lookup func(string) (string, bool)) (*Target, error) {
 	b := s.Build
 	t := &Target{
-		Name: strings.ReplaceAll(name, ".", "_"), Contexts: links(b.AdditionalContexts), Labels: pointers(b.Labels), Tags: b.Tags,
+		Name: strings.ReplaceAll(name, ".", "_"), Contexts: links(b.AdditionalContexts.plain()), Labels: mergePointers(nil, b.Labels), Tags: b.Tags,
 		Platforms: b.Platforms, NoCacheFilter: b.NoCacheFilter, Entitlements: b.Entitlements, Args: map[string]*string{},
 	}
 	if err := checkName(t.Name); err != nil {
@@ -163,7 +137,7 @@ func (s service) target(name string, secrets map[string]modelSecret, lookup func
 	for _, limit := range sorted(b.Ulimits) {
 		t.Ulimits = append(t.Ulimits, fmt.Sprintf("%s=%d:%d", limit, b.Ulimits[limit].Soft, b.Ulimits[limit].Hard))
 	}
-	t.ExtraHosts = hosts(b.ExtraHosts)
+	t.ExtraHosts = mergePointers(nil, b.ExtraHosts)
 	if err := b.lists(t, secrets); err != nil {
 		return nil, err
 	}
@@ -285,26 +259,6 @@ func links(in map[string]string) map[string]string {
 			}
 		}
 		out = mergeMaps(out, map[string]string{k: v})
-	}
-	return out
-}
-
-func hosts(lines []string) map[string]*string {
-	var out map[string]*string
-	for _, line := range lines {
-		name, address, ok := strings.Cut(line, "=")
-		if !ok {
-			name, address, _ = strings.Cut(line, ":")
-		}
-		out = mergePointers(out, map[string]*string{name: &address})
-	}
-	return out
-}
-
-func pointers(in map[string]string) map[string]*string {
-	var out map[string]*string
-	for k, v := range in {
-		out = mergePointers(out, map[string]*string{k: &v})
 	}
 	return out
 }

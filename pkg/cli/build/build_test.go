@@ -14,6 +14,8 @@ type noted struct{ built *Options }
 
 func (n *noted) Build(_ context.Context, o *Options) error { n.built = o; return nil }
 
+func (*noted) Bake(context.Context, *BakeOptions) error { return nil }
+
 func (*noted) Prune(context.Context, *PruneOptions) error { return nil }
 
 func (*noted) DiskUsage(context.Context, *UsageOptions) error { return nil }

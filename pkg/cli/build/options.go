@@ -15,6 +15,7 @@ import (
 // Runner does what the commands say.
 type Runner interface {
 	Build(ctx context.Context, o *Options) error
+	Bake(ctx context.Context, o *BakeOptions) error
 	Prune(ctx context.Context, o *PruneOptions) error
 	DiskUsage(ctx context.Context, o *UsageOptions) error
 }

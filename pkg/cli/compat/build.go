@@ -48,5 +48,5 @@ func buildEntries() []Entry {
 	} {
 		out = append(out, Entry{Commands: building, Flag: flag, Kind: Warned, Why: "It is of Docker's older builder. BuildKit does not know it."})
 	}
-	return out
+	return append(out, bakeEntries()...)
 }
