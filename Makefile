@@ -14,7 +14,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 .PHONY: build engine criu deps fmt lint test test-unit test-e2e test-docker test-stress test-churn test-guest demo test-embed bench completions docs install uninstall clean help
 
 build: ## build nerd and its companion programs into bin/ (the default)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor ./cmd/nerd-logger ./cmd/nerd-resolver ./cmd/nerd-compose ./cmd/nerd-build
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/nerd ./cmd/nerd-monitor ./cmd/nerd-logger ./cmd/nerd-resolver ./cmd/nerd-compose ./cmd/nerd-build ./cmd/nerd-image
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -E main.entry' -o bin/ ./cmd/nerd-init
 
 engine: ## build containerd, runc, CNI plugins and buildkitd; as root, install them

@@ -31,15 +31,16 @@ var layers = map[string][]string{
 		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/contexts", "pkg/errs", "pkg/state",
 	},
 	// Beside nerd: the library that builds would slow the start of every command.
-	"pkg/cli/buildrun": {"pkg/bake", "pkg/build", "pkg/build/spec", "pkg/compose", "pkg/cli/...", "pkg/nerd", "pkg/errs"},
+	"pkg/cli/buildrun": {"pkg/bake", "pkg/build", "pkg/build/spec", "pkg/compose", "pkg/cli/...", "pkg/image", "pkg/nerd", "pkg/errs"},
 	"pkg/bake":         {}, // pure
 	"pkg/cli/imagerun": {"pkg/cli/imagetools", "pkg/image", "pkg/image/convert", "pkg/image/crypt", "pkg/image/sign"},
 	"pkg/build":        {"pkg/build/spec", "pkg/registry"},
 	"pkg/build/spec":   {}, // pure
 	"pkg/cli/compose": {
-		"pkg/cli/...", "pkg/build/spec", "pkg/compose", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/build/spec", "pkg/compose/...", "pkg/nerd", "pkg/container", "pkg/image", "pkg/volume", "pkg/event", "pkg/config", "pkg/errs", "pkg/state",
 	},
-	"pkg/compose": {"pkg/build/spec", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
+	"pkg/compose":       {"pkg/build/spec", "pkg/compose/watch", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
+	"pkg/compose/watch": {},
 	"pkg/nerd": {
 		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
@@ -100,6 +101,7 @@ var testsMay = map[string][]string{
 var outside = map[string][]string{
 	// The loader's schemas cost 5 ms at every start: nerd itself has none of it.
 	"github.com/compose-spec/":                   {"pkg/compose", "pkg/cli/compose"},
+	module + "pkg/compose/watch":                 {"pkg/compose", "pkg/cli/compose"},
 	module + "pkg/compose":                       {"pkg/cli/compose", "pkg/cli/buildrun"},
 	module + "pkg/cli/compose":                   {"cmd/nerd-compose", "cmd/nerd-build", "pkg/cli/buildrun"},
 	"github.com/spf13/":                          {"pkg/cli/..."},

@@ -23,6 +23,7 @@ install)
 	install -D -m 0755 bin/nerd-compose "$dest$prefix/libexec/nerd/nerd-compose"
 	install -D -m 0755 bin/nerd-resolver "$dest$prefix/libexec/nerd/nerd-resolver"
 	install -D -m 0755 bin/nerd-build "$dest$prefix/libexec/nerd/nerd-build"
+	install -D -m 0755 bin/nerd-image "$dest$prefix/libexec/nerd/nerd-image"
 	install -D -m 0755 bin/nerd-init "$dest$prefix/libexec/nerd/nerd-init"
 	install -d "$units"
 	sed "s|@PREFIX@|$prefix|g" hack/nerd-restore.service >"$units/nerd-restore.service"
@@ -32,7 +33,7 @@ install)
 	;;
 uninstall)
 	systemd disable --quiet nerd-restore.service || true
-	rm -f "$dest$prefix/bin/nerd" "$dest$prefix/libexec/nerd/nerd-monitor" "$dest$prefix/libexec/nerd/nerd-logger" "$dest$prefix/libexec/nerd/nerd-compose" "$dest$prefix/libexec/nerd/nerd-resolver" "$dest$prefix/libexec/nerd/nerd-build" "$dest$prefix/libexec/nerd/nerd-init" "$units/nerd-restore.service"
+	rm -f "$dest$prefix/bin/nerd" "$dest$prefix/libexec/nerd/nerd-monitor" "$dest$prefix/libexec/nerd/nerd-logger" "$dest$prefix/libexec/nerd/nerd-compose" "$dest$prefix/libexec/nerd/nerd-resolver" "$dest$prefix/libexec/nerd/nerd-build" "$dest$prefix/libexec/nerd/nerd-image" "$dest$prefix/libexec/nerd/nerd-init" "$units/nerd-restore.service"
 	rmdir "$dest$prefix/libexec/nerd" 2>/dev/null || true
 	systemd daemon-reload
 	;;

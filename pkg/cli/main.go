@@ -15,6 +15,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/build"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
+	"github.com/nerd-cli/nerd/pkg/cli/imagetools"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/errs"
 )
@@ -26,13 +27,22 @@ func Main(ctx context.Context, args []string, streams *iostreams.IOStreams) int 
 
 // MainWithBuilder is Main in the program that builds by itself.
 func MainWithBuilder(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner) int {
+	return run(ctx, args, streams, builder, nil)
+}
+
+// MainWithImageTools is Main in the program that has the tools for images.
+func MainWithImageTools(ctx context.Context, args []string, streams *iostreams.IOStreams, tools imagetools.Tools) int {
+	return run(ctx, args, streams, nil, tools)
+}
+
+func run(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner, tools imagetools.Tools) int {
 	// Most commands end before a collection would pay: `ps` of 200 containers
 	// takes a tenth less processor time.
 	debug.SetGCPercent(400)
 	var globals globalFlags
 	f := factory.New(streams, os.LookupEnv, globals.values)
 	defer f.Close()
-	f.Args = args
+	f.Args, f.ImageTools = args, tools
 	root := NewCmdRoot(f, &globals, builder)
 	root.SetArgs(args)
 	if completesCompose(root, args) && runComposeProgram(f) != nil {

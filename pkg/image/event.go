@@ -13,7 +13,8 @@ import (
 type Phase int
 
 // The phases of a layer, in order: of a pull, and after Waiting or Exists of a
-// push. Exists, Complete, Uploaded and Mounted are ends.
+// push; the last two of a conversion. Exists, Complete, Uploaded, Mounted and
+// Converted are ends.
 const (
 	Waiting Phase = iota
 	Exists
@@ -24,6 +25,8 @@ const (
 	Uploading
 	Uploaded
 	Mounted // taken over from another repository of the registry
+	Converting
+	Converted
 )
 
 // Event tells how far one layer has come. Events of different layers interleave;

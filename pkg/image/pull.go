@@ -38,6 +38,8 @@ type PullOptions struct {
 	// NoUnpack leaves the layers compressed: the image can be saved and pushed,
 	// and is unpacked when a container is made from it.
 	NoUnpack bool
+	// Check refuses an image before anything of it is fetched; nil: all are taken.
+	Check Check
 	// Progress receives events, from several goroutines. Nil: none.
 	Progress func(Event)
 }
@@ -91,6 +93,11 @@ func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOpti
 	}
 	if target.MediaType == images.MediaTypeDockerSchema1Manifest {
 		return nil, errorf(errdefs.ErrInvalidArgument, "%s is in the image format of Docker before 1.10, which is no longer supported: push it anew from a current Docker", reference.FamiliarString(named))
+	}
+	if opts.Check != nil {
+		if err := opts.Check(ctx, s.repository(named), target); err != nil {
+			return nil, fmt.Errorf("%s is refused: %w", reference.FamiliarString(named), err)
+		}
 	}
 	fetcher, err := remote.Fetcher(ctx, resolved)
 	if err != nil {

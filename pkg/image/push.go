@@ -33,6 +33,9 @@ type PushOptions struct {
 	// NonDistributable sends layers that their makers do not want in other
 	// registries, too.
 	NonDistributable bool
+	// Attach adds something about the image once it is there, such as a signature.
+	// Nil: nothing.
+	Attach Attach
 	// Progress receives events, from several goroutines. Nil: none.
 	Progress func(Event)
 }
@@ -87,6 +90,11 @@ func (s *Service) push(ctx context.Context, named reference.Named, opts PushOpti
 	}
 	if err := s.send(ctx, named, target, pusher, tracker, opts); err != nil {
 		return nil, registry.ExplainPush(named, err)
+	}
+	if opts.Attach != nil {
+		if err := opts.Attach(ctx, s.repository(named), target); err != nil {
+			return nil, fmt.Errorf("%s is pushed, but not signed: %w", reference.FamiliarString(named), err)
+		}
 	}
 	s.emit(ctx, events.ActionPush, reference.FamiliarString(named), reference.FamiliarName(named), s.labels(ctx, record.Target))
 	return &Pushed{Digest: target.Digest, Size: target.Size, Missing: missing}, nil

@@ -109,6 +109,9 @@ type kindError struct {
 func (e *kindError) Error() string { return e.text }
 func (e *kindError) Unwrap() error { return e.kind }
 
+// Errorf makes an error of an errdefs kind whose text does not say the kind.
+func Errorf(kind error, format string, args ...any) error { return errorf(kind, format, args...) }
+
 func errorf(kind error, format string, args ...any) error {
 	return &kindError{fmt.Sprintf(format, args...), kind}
 }

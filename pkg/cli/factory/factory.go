@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/log"
 	apicontainer "github.com/moby/moby/api/types/container"
 
+	"github.com/nerd-cli/nerd/pkg/cli/imagetools"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/config"
 	"github.com/nerd-cli/nerd/pkg/container"
@@ -40,6 +41,8 @@ type Factory struct {
 	Client func(context.Context) (*nerd.Client, error)
 	// Registry is the way to registries, for what needs no containerd.
 	Registry func() (*registry.Resolver, error)
+	// ImageTools are the libraries of nerd-image; nil in every other program.
+	ImageTools imagetools.Tools
 	// Close ends what Client made. It is called once, after the command.
 	Close func()
 }

@@ -32,6 +32,8 @@ type PullOptions struct {
 	Platforms    []string
 	AllPlatforms bool
 	Unpack       string // auto, true or false
+	Kubernetes   bool
+	Verify       signature
 }
 
 // NewCmdPull makes "nerd pull".
@@ -46,6 +48,9 @@ func NewCmdPull(f *factory.Factory, runF func(context.Context, *PullOptions) err
 		ValidArgsFunction:     complete.First(1, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]
+			if err := flagx.Refused(cmd.Flags(), "pull"); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
@@ -60,6 +65,10 @@ func NewCmdPull(f *factory.Factory, runF func(context.Context, *PullOptions) err
 	flags.BoolVar(&o.AllPlatforms, "all-platforms", false, "Download all platforms of the image")
 	flags.StringVar(&o.Unpack, "unpack", "auto", "Unpack the layers (auto, true, false); auto unpacks this machine's platform or the only one asked for")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress verbose output")
+	addKubernetes(flags, &o.Kubernetes)
+	o.Verify.registerVerify(flags)
+	flags.String("ipfs-address", "", "Not supported")
+	flags.String("soci-index-digest", "", "Not supported")
 	return cmd
 }
 
@@ -80,7 +89,15 @@ func runPull(ctx context.Context, o *PullOptions) error {
 	if o.AllTags && !reference.IsNameOnly(bare) {
 		return errors.New("tag can't be used with --all-tags/-a")
 	}
-	client, err := o.Factory.Client(ctx)
+	if o.Verify.wanted() && o.Factory.ImageTools == nil {
+		return runCompanion(o.Factory)
+	}
+	if o.Verify.wanted() {
+		if opts.Check, err = o.Factory.ImageTools.Check(o.Verify.Signature); err != nil {
+			return err
+		}
+	}
+	client, err := kubernetesClient(ctx, o.Factory, o.Kubernetes)
 	if err != nil {
 		return err
 	}
@@ -108,6 +125,9 @@ func defaultPlatforms() []string {
 // domain checks the flags that say what is fetched.
 func (o *PullOptions) domain() (image.PullOptions, error) {
 	out := image.PullOptions{AllPlatforms: o.AllPlatforms}
+	if err := o.Verify.complete("verify"); err != nil {
+		return out, err
+	}
 	if o.Unpack != "" && o.Unpack != "auto" {
 		unpack, err := strconv.ParseBool(o.Unpack)
 		if err != nil {
@@ -116,9 +136,7 @@ func (o *PullOptions) domain() (image.PullOptions, error) {
 		out.NoUnpack = !unpack
 	}
 	var err error
-	if out.Platforms, err = parsePlatforms(o.Platforms); err == nil && o.AllPlatforms && len(out.Platforms) > 0 {
-		err = errors.New("--all-platforms and --platform cannot be given together")
-	}
+	out.Platforms, err = choosePlatforms(o.Platforms, o.AllPlatforms)
 	return out, err
 }
 
@@ -226,6 +244,10 @@ func show(p progress.Printer) func(image.Event) {
 			u.Status = "Extracting"
 		case image.Complete:
 			u.Status, u.Done = "Pull complete", true
+		case image.Converting:
+			u.Status = "Converting"
+		case image.Converted:
+			u.Status, u.Done = "Converted", true
 		}
 		p.Update(u)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/nerd-cli/nerd/pkg/cli/complete"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
@@ -29,6 +30,7 @@ type PushOptions struct {
 	Quiet     bool
 	Platforms []string
 	Push      image.PushOptions
+	Sign      signature
 }
 
 // NewCmdPush makes "nerd push".
@@ -44,6 +46,9 @@ func NewCmdPush(f *factory.Factory, runF func(context.Context, *PushOptions) err
 		ValidArgsFunction:     complete.First(1, complete.Images(f)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]
+			if err := flagx.Refused(cmd.Flags(), "push"); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
@@ -62,6 +67,8 @@ func NewCmdPush(f *factory.Factory, runF func(context.Context, *PushOptions) err
 	flags.BoolVar(&o.Push.AllPlatforms, "all-platforms", false, "Fail if a platform of the image is not here")
 	flags.BoolVar(&o.Push.NonDistributable, "allow-nondistributable-artifacts", false, "Push layers marked as not distributable, too")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress verbose output")
+	o.Sign.registerSign(flags)
+	refusedPushFlags(flags)
 	return cmd
 }
 
@@ -78,6 +85,17 @@ func runPush(ctx context.Context, o *PushOptions) error {
 	}
 	if o.AllTags && !reference.IsNameOnly(bare) {
 		return errors.New("tag can't be used with --all-tags/-a")
+	}
+	if err := o.Sign.complete("sign"); err != nil {
+		return err
+	}
+	if o.Sign.wanted() && o.Factory.ImageTools == nil {
+		return runCompanion(o.Factory)
+	}
+	if o.Sign.wanted() {
+		if o.Push.Attach, err = o.Factory.ImageTools.Attach(o.Sign.Signature); err != nil {
+			return err
+		}
 	}
 	client, err := o.Factory.Client(ctx)
 	if err != nil {
@@ -155,4 +173,17 @@ func pushUpdate(e image.Event) progress.Update {
 // PushWithProgress sends one name of an image for a command that has made it.
 func PushWithProgress(ctx context.Context, f *factory.Factory, client *nerd.Client, named reference.Named, quiet bool) error {
 	return pushOne(ctx, &PushOptions{Factory: f, Quiet: quiet}, client, named, false)
+}
+
+// refusedPushFlags registers flags that are known and always refused.
+func refusedPushFlags(flags *pflag.FlagSet) {
+	const no = "Not supported"
+	flags.Bool("estargz", false, no)
+	flags.String("ipfs-address", "", no)
+	flags.Bool("ipfs-ensure-image", true, no)
+	flags.Int64("soci-min-layer-size", -1, no)
+	flags.Int64("soci-span-size", -1, no)
+	for _, name := range []string{"estargz", "ipfs-address", "ipfs-ensure-image", "soci-min-layer-size", "soci-span-size"} {
+		_ = flags.MarkHidden(name)
+	}
 }
