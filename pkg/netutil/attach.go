@@ -117,7 +117,7 @@ func (s *Service) join(ctx context.Context, rec *record, p planned, o chainOptio
 	if err != nil {
 		return err
 	}
-	o.ports, o.anyAddr = len(ports) > 0, p.IPv4.IsValid() || p.IPv6.IsValid()
+	o.ports, o.any4, o.any6 = len(ports) > 0, p.IPv4.IsValid(), p.IPv6.IsValid()
 	list, err := n.chain(o)
 	if err != nil {
 		return fmt.Errorf("network %s: %w", n.Name, err)

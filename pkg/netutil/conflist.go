@@ -240,7 +240,8 @@ func lastAddr(p netip.Prefix) netip.Addr {
 type chainOptions struct {
 	ports    bool // portmap at its end: who publishes none does not pay for it
 	noRoutes bool // another network has the default route
-	anyAddr  bool // an address was asked for: it may lie outside the range that free ones come from
+	any4     bool // an IPv4 address was asked for: it may lie outside the range that free ones come from
+	any6     bool // the same of IPv6
 }
 
 // chain is the conflist to run.
@@ -258,7 +259,7 @@ func (n *Network) chain(o chainOptions) (*libcni.NetworkConfigList, error) {
 		return nil, err
 	}
 	var err error
-	if o.noRoutes || o.anyAddr {
+	if o.noRoutes || o.any4 || o.any6 {
 		if plugins[0], err = n.adaptIPAM(plugins[0], o); err != nil {
 			return nil, err
 		}
@@ -296,10 +297,13 @@ func (n *Network) adaptIPAM(plugin json.RawMessage, o chainOptions) (json.RawMes
 	if o.noRoutes {
 		ipam["routes"] = []any{}
 	}
-	if _, ranged := ipam["ranges"]; ranged && o.anyAddr {
+	if _, ranged := ipam["ranges"]; ranged && (o.any4 || o.any6) {
 		ranges := [][]ipRange{}
 		for _, sub := range n.Subnets {
-			ranges = append(ranges, Subnet{Subnet: sub.Subnet, Gateway: sub.Gateway}.ranges())
+			if v4 := sub.Subnet.Addr().Is4(); v4 && o.any4 || !v4 && o.any6 {
+				sub.Range, sub.Aux = netip.Prefix{}, nil
+			}
+			ranges = append(ranges, sub.ranges())
 		}
 		ipam["ranges"] = ranges
 	}

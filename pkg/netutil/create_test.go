@@ -234,7 +234,7 @@ func FuzzParseNetwork(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := n.chain(chainOptions{ports: true, noRoutes: true, anyAddr: true}); err != nil {
+		if _, err := n.chain(chainOptions{ports: true, noRoutes: true, any4: true, any6: true}); err != nil {
 			t.Skip()
 		}
 		for _, sub := range n.Subnets {
@@ -243,4 +243,28 @@ func FuzzParseNetwork(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An address that is asked for may lie outside the range, and only frees its own
+// family of it.
+func TestChainRanges(t *testing.T) {
+	s, _, _ := fakeService(t)
+	four, six := pool("10.31.0.0/24"), pool("fd00:31::/64")
+	four.IPRange = netip.MustParsePrefix("10.31.0.64/26")
+	six.IPRange = netip.MustParsePrefix("fd00:31::100/120")
+	n, err := s.Create(t.Context(), CreateOptions{Name: "a", IPAM: pools(four, six)})
+	must(t, err)
+	for o, want := range map[chainOptions][2]bool{ // whether a range is left
+		{noRoutes: true}:         {true, true},
+		{any4: true}:             {false, true},
+		{any6: true}:             {true, false},
+		{any4: true, any6: true}: {false, false},
+	} {
+		list, err := n.chain(o)
+		must(t, err)
+		got := [2]bool{strings.Contains(string(list.Bytes), `"rangeStart":"10.31.0.64"`), strings.Contains(string(list.Bytes), `"rangeStart":"fd00:31::100"`)}
+		if got != want {
+			t.Errorf("%+v: %s", o, list.Bytes)
+		}
+	}
 }
