@@ -31,9 +31,11 @@ type Images interface {
 
 // Config says where things are built.
 type Config struct {
-	Socket   string // of buildkitd
-	Images   Images // that buildkitd stores in
+	Address  string // of buildkitd, unix://PATH or tcp://HOST:PORT
+	Images   Images // that results go to
 	Registry *registry.Resolver
+	// Foreign is set where buildkitd does not store in Images by itself.
+	Foreign Foreign
 }
 
 // Builder builds on one buildkitd.
@@ -44,9 +46,12 @@ type Builder struct {
 
 // Open makes a Builder. The daemon is not asked anything yet.
 func Open(ctx context.Context, cfg Config) (*Builder, error) {
-	c, err := client.New(ctx, "unix://"+cfg.Socket)
+	if err := CheckAddress(cfg.Address); err != nil {
+		return nil, err
+	}
+	c, err := client.New(ctx, cfg.Address)
 	if err != nil {
-		return nil, fmt.Errorf("builder at %s: %w", cfg.Socket, err)
+		return nil, fmt.Errorf("builder at %s: %w", cfg.Address, err)
 	}
 	return &Builder{cfg: cfg, conn: c}, nil
 }
@@ -71,6 +76,8 @@ type job struct {
 	cleanup []func() error
 	links   []link // builds whose results it takes
 	image   bool   // the result goes to the image store
+	local   []LocalImage
+	stream  *stream // by which the image comes from a foreign builder
 }
 
 // Build runs one build. What happens is sent to status, which is closed at the
@@ -83,6 +90,13 @@ func (b *Builder) Build(ctx context.Context, opts *spec.Options, status chan *cl
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
+	if err := j.addLocal(ctx, b.cfg.Foreign); err != nil {
+		close(status)
+		return nil, err
+	}
+	if j.stream != nil {
+		j.stream.ctx = ctx
+	}
 	renamed := make(chan *client.SolveStatus)
 	done := make(chan struct{})
 	go func() {
@@ -94,13 +108,16 @@ func (b *Builder) Build(ctx context.Context, opts *spec.Options, status chan *cl
 	switch {
 	case opts.Call != "":
 		res, err = b.conn.Build(ctx, j.solve, "nerd", j.call(&call), renamed)
-	case len(j.links) > 0:
+	case len(j.links) > 0, len(j.local) > 0:
 		j.solve.Frontend = ""
 		res, err = b.conn.Build(ctx, j.solve, "nerd", j.run, renamed)
 	default:
 		res, err = b.conn.Solve(ctx, nil, j.solve, renamed)
 	}
 	<-done
+	if j.stream != nil {
+		err = j.stream.wait(err)
+	}
 	if err != nil {
 		return nil, solveError(ctx, err)
 	}
@@ -158,7 +175,7 @@ func (b *Builder) plan(opts *spec.Options) (_ *job, err error) {
 		}
 	}()
 	j.solve.Session = []session.Attachable{b.credentials()}
-	for _, step := range []func() error{j.addContext, j.addNamedContexts, j.addLinks, j.addSecrets, j.addSSH, j.addOutputs} {
+	for _, step := range []func() error{j.addContext, j.addNamedContexts, j.addLinks, j.addSecrets, j.addSSH, func() error { return j.addOutputs(b.cfg.Foreign) }} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -138,7 +138,7 @@ func (j *job) request(ctx context.Context, c gateway.Client) (gateway.SolveReque
 			return req, fmt.Errorf("build context %s: %w", l.name, err)
 		}
 	}
-	return req, nil
+	return req, j.offerLocal(ctx, c, &req)
 }
 
 // addInput makes a result a named context, for each of its platforms.

@@ -19,7 +19,7 @@ const danglingPrefix = "moby-dangling"
 
 // addOutputs says where the result goes: into the image store if nothing else is
 // asked for.
-func (j *job) addOutputs() error {
+func (j *job) addOutputs(f Foreign) error {
 	outputs := j.opts.Outputs
 	if len(outputs) == 0 {
 		outputs = []spec.Output{{Type: "image"}}
@@ -39,6 +39,9 @@ func (j *job) addOutputs() error {
 			}
 			j.image = true
 			j.toStore(&entry)
+			if f != nil {
+				j.toStream(&entry, f)
+			}
 		case "local":
 			if err := j.toFolder(&entry, o.Dest); err != nil {
 				return err
@@ -61,11 +64,11 @@ func (j *job) addOutputs() error {
 func (j *job) toStore(entry *client.ExportEntry) {
 	entry.Attrs["dangling-name-prefix"] = danglingPrefix
 	entry.Attrs["store"] = "true"
-	// As with commit: gzip takes three times as long for a large layer. What is to
-	// be pushed stays with the format that every registry's clients read.
-	if entry.Attrs["compression"] == "" && !j.opts.Push {
-		entry.Attrs["compression"] = "zstd"
-		entry.Attrs["compression-level"] = "1"
+	// A layer that is not compressed is not written a second time, see the engine's
+	// buildkitd; a push compresses it. What is to be pushed at once, and what is an
+	// index, which a push leaves as it is, is compressed for every registry's clients.
+	if entry.Attrs["compression"] == "" && !j.opts.Push && len(j.opts.Attest) == 0 && len(j.opts.Platforms) < 2 {
+		entry.Attrs["compression"] = "uncompressed"
 	}
 	if _, ok := entry.Attrs["unpack"]; !ok && entry.Attrs["rewrite-timestamp"] == "" {
 		entry.Attrs["unpack"] = "true"

@@ -18,7 +18,7 @@ type BakeOptions struct {
 
 	Targets                    []string
 	Files, Set, Vars, Allow    []string
-	Builder, Call, List        string
+	Builder, Call, Host, List  string
 	MetadataFile, Progress     string
 	Provenance, SBOM           string
 	Check, Load, Push, Print   bool
@@ -57,6 +57,7 @@ func (o *BakeOptions) flags(flags *pflag.FlagSet, env func(string) string) {
 	list := func(p *[]string, name, usage string) { flags.StringArrayVar(p, name, nil, usage) }
 	list(&o.Allow, "allow", `Allow build to access specified resources (e.g., "network.host", "fs.read=path")`)
 	flags.StringVar(&o.Builder, "builder", "", `Name of the builder: the only one is "default"`)
+	hostFlag(flags, &o.Host)
 	flags.StringVar(&o.Call, "call", "build", `Set method for evaluating build ("check", "outline", "targets")`)
 	flags.BoolVar(&o.Check, "check", false, `Shorthand for "--call=check"`)
 	flags.StringArrayVarP(&o.Files, "file", "f", nil, "Build definition file")

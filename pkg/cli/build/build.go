@@ -18,9 +18,13 @@ import (
 // aliases is the annotation under which a command lists its full paths.
 const aliases = "aliases"
 
+// kubeletNamespace is where a kubelet looks for images.
+const kubeletNamespace = "k8s.io"
+
 // NewCmdBuild makes "nerd build". A runner of nil is the companion program.
 func NewCmdBuild(f *factory.Factory, r Runner) *cobra.Command {
 	o := &Options{Factory: f, Ulimits: opts.NewUlimitOpt(nil)}
+	var kubernetes bool
 	cmd := &cobra.Command{
 		Use:                   "build [OPTIONS] PATH | URL | -",
 		Short:                 "Build an image from a Dockerfile",
@@ -38,10 +42,18 @@ func NewCmdBuild(f *factory.Factory, r Runner) *cobra.Command {
 				return runCompanion(f)
 			}
 			o.warn(cmd.Flags())
+			if kubernetes {
+				cfg, err := f.Config()
+				if err != nil {
+					return err
+				}
+				cfg.Namespace = kubeletNamespace
+			}
 			return r.Build(cmd.Context(), o)
 		},
 	}
 	o.flags(cmd.Flags(), os.Getenv)
+	cmd.Flags().BoolVar(&kubernetes, "for-kubernetes", false, "Build where the kubelet looks for images (namespace k8s.io)")
 	_ = cmd.MarkFlagDirname("build-context")
 	return cmd
 }

@@ -15,6 +15,7 @@ type PruneOptions struct {
 	Factory *factory.Factory
 
 	All, Force bool
+	Host       string
 	Filter     flagx.Filters
 	Keep       opts.MemBytes
 }
@@ -39,6 +40,7 @@ func NewCmdPrune(f *factory.Factory, r Runner) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
+	hostFlag(flags, &o.Host)
 	flags.BoolVarP(&o.All, "all", "a", false, "Remove all unused build cache, not just dangling ones")
 	flags.Var(&o.Filter, "filter", `Provide filter values (e.g. "until=24h")`)
 	flags.BoolVarP(&o.Force, "force", "f", false, "Do not prompt for confirmation")
@@ -51,6 +53,7 @@ type UsageOptions struct {
 	Factory *factory.Factory
 
 	Filter  flagx.Filters
+	Host    string
 	Verbose bool
 }
 
@@ -70,6 +73,7 @@ func NewCmdDiskUsage(f *factory.Factory, r Runner) *cobra.Command {
 			return r.DiskUsage(cmd.Context(), o)
 		},
 	}
+	hostFlag(cmd.Flags(), &o.Host)
 	cmd.Flags().Var(&o.Filter, "filter", "Provide filter values")
 	cmd.Flags().BoolVar(&o.Verbose, "verbose", false, "Provide a more verbose output")
 	return cmd

@@ -30,8 +30,8 @@ type Options struct {
 	CacheFrom, CacheTo, Labels, NoCacheFilter, Outputs        []string
 	Platforms, Secrets, SSH, Tags                             []string
 
-	Builder, Call, CgroupParent, File, IIDFile, MetadataFile string
-	Network, Progress, Provenance, SBOM, Target              string
+	Builder, Call, CgroupParent, File, Host, IIDFile, MetadataFile string
+	Network, Progress, Provenance, SBOM, Target                    string
 
 	Check, Load, NoCache, Pull, Push, Quiet bool
 
@@ -60,6 +60,7 @@ func (o *Options) flags(flags *pflag.FlagSet, env func(string) string) {
 	list(&o.CacheFrom, "cache-from", "", `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
 	list(&o.CacheTo, "cache-to", "", `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
 	flags.StringVar(&o.Builder, "builder", "", "Name of the builder: the only one is \"default\"")
+	hostFlag(flags, &o.Host)
 	flags.StringVar(&o.Call, "call", "build", `Set method for evaluating build ("check", "outline", "targets")`)
 	flags.StringVar(&o.CgroupParent, "cgroup-parent", "", `Set the parent cgroup for the "RUN" instructions during build`)
 	flags.BoolVar(&o.Check, "check", false, `Shorthand for "--call=check"`)

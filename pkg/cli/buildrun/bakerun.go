@@ -156,7 +156,7 @@ func runBuilds(ctx context.Context, o *clibuild.BakeOptions, all []*baked) error
 	if err != nil {
 		return fmt.Errorf("progress=%s: %w", o.Progress, err)
 	}
-	b, nerd, err := open(ctx, o.Factory)
+	b, nerd, err := open(ctx, o.Factory, o.Host)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (Runner) Prune(ctx context.Context, o *clibuild.PruneOptions) error {
 	if err != nil {
 		return err
 	}
-	b, _, err := open(ctx, o.Factory)
+	b, err := openCache(ctx, o.Factory, o.Host)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (Runner) DiskUsage(ctx context.Context, o *clibuild.UsageOptions) error {
 	if err != nil {
 		return err
 	}
-	b, _, err := open(ctx, o.Factory)
+	b, err := openCache(ctx, o.Factory, o.Host)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (Projects) Open(ctx context.Context, f *factory.Factory, mode string, n int
 	if err != nil {
 		return nil, fmt.Errorf("progress=%s: %w", mode, err)
 	}
-	b, _, err := open(ctx, f)
+	b, _, err := open(ctx, f, "")
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,6 @@ import (
 	"github.com/nerd-cli/nerd/pkg/build"
 	"github.com/nerd-cli/nerd/pkg/build/spec"
 	clibuild "github.com/nerd-cli/nerd/pkg/cli/build"
-	"github.com/nerd-cli/nerd/pkg/cli/engine"
-	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/image"
 	"github.com/nerd-cli/nerd/pkg/cli/outfile"
 	"github.com/nerd-cli/nerd/pkg/nerd"
@@ -24,31 +22,13 @@ import (
 // Runner is the builder behind the commands.
 type Runner struct{}
 
-// open makes containerd and the builder of its namespace run, and connects.
-func open(ctx context.Context, f *factory.Factory) (*build.Builder, *nerd.Client, error) {
-	client, err := f.Client(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	socket, err := client.UpBuilder(ctx, engine.PassedOn())
-	if err != nil {
-		return nil, nil, err
-	}
-	resolver, err := f.Registry()
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := build.Open(ctx, build.Config{Socket: socket, Images: client.Images, Registry: resolver})
-	return b, client, err
-}
-
 // Build runs "nerd build".
 func (Runner) Build(ctx context.Context, o *clibuild.Options) error {
 	opts, err := parse(o)
 	if err != nil {
 		return err
 	}
-	b, client, err := open(ctx, o.Factory)
+	b, client, err := open(ctx, o.Factory, o.Host)
 	if err != nil {
 		return err
 	}
