@@ -17,7 +17,6 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/nerd-cli/nerd/pkg/container"
-	"github.com/nerd-cli/nerd/pkg/state"
 )
 
 // describe makes the container of an action, labels and all, and writes the files
@@ -143,7 +142,7 @@ func (e *Executor) run(ctx context.Context, a *Action) error {
 		return about(a, err)
 	}
 	e.note(a, id)
-	return e.hooks(ctx, a.Service.PostStart, id, "post_start")
+	return e.Hooks(ctx, a.Service.PostStart, id, "post_start")
 }
 
 func (e *Executor) start(ctx context.Context, a *Action) error {
@@ -153,7 +152,7 @@ func (e *Executor) start(ctx context.Context, a *Action) error {
 	if a.Service == nil {
 		return nil
 	}
-	return e.hooks(ctx, a.Service.PostStart, a.Name, "post_start")
+	return e.Hooks(ctx, a.Service.PostStart, a.Name, "post_start")
 }
 
 func (e *Executor) restart(ctx context.Context, a *Action) error {
@@ -166,11 +165,11 @@ func (e *Executor) restart(ctx context.Context, a *Action) error {
 	if a.Service == nil {
 		return nil
 	}
-	return e.hooks(ctx, a.Service.PostStart, a.Container.ID, "post_start")
+	return e.Hooks(ctx, a.Service.PostStart, a.Container.ID, "post_start")
 }
 
-// hooks runs the commands of a service in its container.
-func (e *Executor) hooks(ctx context.Context, hooks []types.ServiceHook, id, name string) error {
+// Hooks runs the commands of a service in its container.
+func (e *Executor) Hooks(ctx context.Context, hooks []types.ServiceHook, id, name string) error {
 	for _, h := range hooks {
 		opts := container.ExecOptions{Cmd: h.Command, User: h.User, Privileged: h.Privileged, WorkingDir: h.WorkingDir}
 		for _, k := range sortedKeys(h.Environment) {
@@ -195,7 +194,7 @@ func (e *Executor) preStop(ctx context.Context, a *Action) error {
 	if a.Service == nil || a.Container == nil || a.Container.State != apicontainer.StateRunning {
 		return ctx.Err()
 	}
-	if err := e.hooks(ctx, a.Service.PreStop, a.Container.ID, "pre_stop"); err != nil {
+	if err := e.Hooks(ctx, a.Service.PreStop, a.Container.ID, "pre_stop"); err != nil {
 		e.warn(fmt.Sprintf("container %s: %v", a.Name, err))
 	}
 	return ctx.Err()
@@ -312,16 +311,30 @@ func writeFiles(files []contentFile) error {
 		if _, err := os.Lstat(f.path); err == nil {
 			continue // named after its content, so it is the same
 		}
-		if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-			return err
-		}
-		tmp := f.path + ".new"
-		if err := state.WriteFile(tmp, f.content, 0o600); err != nil {
-			return err
-		}
-		if err := errors.Join(os.Chown(tmp, f.uid, f.gid), os.Chmod(tmp, f.mode), os.Rename(tmp, f.path)); err != nil {
-			return err
+		if err := writeFile(f); err != nil {
+			return fmt.Errorf("%s: %w", f.path, err)
 		}
 	}
 	return nil
+}
+
+// writeFile writes beside the file first, under a name of its own: containers of
+// one service are made at the same time, and each wants the same file.
+func writeFile(f contentFile) error {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(f.path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(f.content)
+	err = errors.Join(err, tmp.Chown(f.uid, f.gid), tmp.Chmod(f.mode), tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), f.path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return err
 }
