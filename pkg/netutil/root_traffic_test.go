@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -133,6 +134,81 @@ func traffic(t *testing.T, s *Service, out string) {
 	must(t, wantFetch("host, after", fmt.Sprintf("127.0.0.1:%d", port), ""))
 	must(t, s.Detach(t.Context(), cid(2)))
 	assertClean(t, s)
+}
+
+// The rules work whether or not the kernel shows them what stays in a bridge.
+func TestRealTrafficBridgeNetfilter(t *testing.T) {
+	const file = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+	for _, value := range []string{"0", "1"} {
+		if err := os.WriteFile(file, []byte(value), 0); errors.Is(err, os.ErrNotExist) {
+			t.Log("the kernel has no br_netfilter, which is as 0 is")
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, backend := range []string{iptables, nftables} {
+			t.Run(value+" "+backend, func(t *testing.T) {
+				s := realService(t)
+				s.host = withBackend{name: backend}
+				t.Cleanup(func() { run(t, "flush ruleset\n", "nft", "-f", "-") })
+				traffic(t, s, outside(t))
+			})
+		}
+	}
+}
+
+// Published ports and the way out over IPv6, with either backend.
+func TestRealTraffic6(t *testing.T) {
+	for _, backend := range []string{iptables, nftables} {
+		t.Run(backend, func(t *testing.T) {
+			s := realService(t)
+			s.host = withBackend{name: backend}
+			t.Cleanup(func() { run(t, "flush ruleset\n", "nft", "-f", "-") })
+			out := outside(t)
+			run(t, "", "ip", "addr", "add", "2001:db8::1/64", "dev", "out0", "nodad")
+			run(t, "", "nsenter", "--net="+out, "sh", "-ec", "ip addr add 2001:db8::2/64 dev out1 nodad; ip route add default via 2001:db8::1")
+			serve(t, out, "[2001:db8::2]:80", "out")
+			_, err := s.Create(t.Context(), CreateOptions{Name: "six", IPAM: pools(pool("10.31.0.0/24"), pool("fd00:31::/64"))})
+			must(t, err)
+			res, err := s.ReservePorts(t.Context(), "c1", cid(1), []PublishedPort{{ContainerPort: 80}})
+			must(t, err)
+			t.Cleanup(func() { _ = res.Close() })
+			_, err = s.NewSandbox(t.Context(), cid(1))
+			must(t, err)
+			a, err := s.Attach(t.Context(), AttachRequest{ContainerID: cid(1), Name: "c1", Endpoints: []Endpoint{{Network: "six"}}, Ports: res.Ports})
+			must(t, err)
+			path := s.cfg.Layout.Netns(cid(1))
+			serve(t, path, ":80", "web")
+			serve(t, path, ":81", "private")
+			port := portText(res)
+			// The first neighbour discovery of a new bridge may take its time.
+			for end := time.Now().Add(30 * time.Second); ; {
+				err := wantFetch("host", "[2001:db8::1]:"+port, "web")
+				if err == nil {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatal(err)
+				}
+			}
+			own := a.Networks["six"].GlobalIPv6Address.String()
+			inNetns(t, out, func() error {
+				return errors.Join(
+					wantFetch("outside", "[2001:db8::1]:"+port, "web"),
+					wantFetch("outside", "["+own+"]:81", ""),
+				)
+			})
+			inNetns(t, path, func() error {
+				return errors.Join(
+					wantFetch("container", "[2001:db8::2]:80", "out"),
+					wantFetch("container", "[2001:db8::1]:"+port, "web"),
+				)
+			})
+			must(t, res.Close())
+			dropAllOf(t, s, 1, "six")
+			assertClean(t, s)
+		})
+	}
 }
 
 // portmap makes loopback routable on the bridge. A container with the means to
