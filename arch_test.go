@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"cmd/nerd-resolver": {"pkg/resolver"},
 	"cmd/nerd-logger":   {"pkg/logs/send", "pkg/logs/driver", "pkg/monitor/wire"},
 	"pkg/cli/...": {
-		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/contexts", "pkg/errs", "pkg/state",
+		"pkg/cli/...", "pkg/event", "pkg/nerd", "pkg/container", "pkg/image", "pkg/manifest", "pkg/namespace", "pkg/netutil", "pkg/registry", "pkg/volume", "pkg/engine", "pkg/config", "pkg/contexts", "pkg/doctor", "pkg/errs", "pkg/state",
 	},
 	// Beside nerd: the library that builds would slow the start of every command.
 	"pkg/cli/buildrun": {"pkg/bake", "pkg/build", "pkg/build/spec", "pkg/compose", "pkg/cli/...", "pkg/image", "pkg/nerd", "pkg/errs"},
@@ -42,7 +42,7 @@ var layers = map[string][]string{
 	"pkg/compose":       {"pkg/build/spec", "pkg/compose/watch", "pkg/container", "pkg/image", "pkg/netutil", "pkg/volume", "pkg/state", "pkg/errs"},
 	"pkg/compose/watch": {},
 	"pkg/nerd": {
-		"pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
+		"pkg/doctor", "pkg/event", "pkg/container", "pkg/container/spec", "pkg/image", "pkg/namespace", "pkg/logs/driver", "pkg/volume", "pkg/registry", "pkg/netutil", "pkg/engine", "pkg/ctrd", "pkg/state", "pkg/errs",
 	},
 	"pkg/container": {
 		"pkg/event", "pkg/health", "pkg/container/spec", "pkg/container/inspect", "pkg/container/limits", "pkg/container/mountpoint", "pkg/rootfs", "pkg/archive", "pkg/layer", "pkg/cgroup", "pkg/ps", "pkg/cdi", "pkg/image", "pkg/volume", "pkg/netutil", "pkg/monitor", "pkg/logs", "pkg/logs/driver", "pkg/ctrd", "pkg/state", "pkg/errs",
@@ -79,6 +79,7 @@ var layers = map[string][]string{
 	"pkg/ctrd/ctrdtest":        {"pkg/ctrd"},
 	"pkg/config":               {"pkg/contexts", "pkg/state", "pkg/errs"},
 	"pkg/contexts":             {"pkg/errs"},
+	"pkg/doctor":               {}, // looks and says, asks no containerd
 	"pkg/state":                {},
 	"pkg/errs":                 {},
 	"pkg/event":                {},

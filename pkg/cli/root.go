@@ -15,6 +15,7 @@ import (
 	configcmd "github.com/nerd-cli/nerd/pkg/cli/config"
 	"github.com/nerd-cli/nerd/pkg/cli/container"
 	contextcmd "github.com/nerd-cli/nerd/pkg/cli/context"
+	"github.com/nerd-cli/nerd/pkg/cli/doctor"
 	"github.com/nerd-cli/nerd/pkg/cli/engine"
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
@@ -245,6 +246,6 @@ func management(f *factory.Factory, builder build.Runner) []*cobra.Command {
 	images.AddCommand(build.NewCmdBuild(f, builder))
 	return []*cobra.Command{
 		build.NewCmdBuilder(f, builder), build.NewCmdBuildx(f, builder), NewCmdCompose(f),
-		checkpoint.NewCmdCheckpoint(f), configcmd.NewCmdConfig(f), contextcmd.NewCmdContext(f), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, manifest.NewCmdManifest(f), network.NewCmdNetwork(f), registry.NewCmdRegistry(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
+		checkpoint.NewCmdCheckpoint(f), configcmd.NewCmdConfig(f), contextcmd.NewCmdContext(f), doctor.NewCmdDoctor(f, nil), container.NewCmdContainer(f), engine.NewCmdEngine(f), images, manifest.NewCmdManifest(f), network.NewCmdNetwork(f), registry.NewCmdRegistry(f), namespace.NewCmdNamespace(f), system.NewCmdSystem(f), volume.NewCmdVolume(f),
 	}
 }
