@@ -2,6 +2,9 @@ package ctrd
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
@@ -11,6 +14,10 @@ import (
 	"github.com/containerd/containerd/v2/core/introspection"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/errdefs"
+
+	"github.com/nerd-cli/nerd/pkg/errs"
 )
 
 // leaseLife bounds how long what a killed command was making is kept from
@@ -73,11 +80,50 @@ func (c *Client) Leased(ctx context.Context, labels map[string]string) (leased c
 	}, nil
 }
 
-// SnapshotterCapabilities are what the named snapshotter says it can do beyond
-// the usual, "rebase" for instance.
-func (c *Client) SnapshotterCapabilities(ctx context.Context, name string) ([]string, error) {
-	return c.inner.GetSnapshotterCapabilities(ctx, name)
+// Snapshotter is what containerd says of one of its snapshotters.
+type Snapshotter struct {
+	// Capabilities are what it can do beyond the usual, "rebase" for instance.
+	Capabilities []string
+	// Remote tells that it can make the snapshot of a layer that is not here, if it
+	// is told where the layer comes from.
+	Remote bool
 }
+
+// remoteExport is how containerd's configuration says of a snapshotter beside it
+// that it is remote.
+const remoteExport = "enable_remote_snapshot_annotations"
+
+// remoteSnapshotters are well known to be.
+var remoteSnapshotters = []string{"stargz", "nydus", "overlaybd", "soci"}
+
+// Snapshotter describes a snapshotter. One that containerd has not, or could not
+// start, is NotFound.
+func (c *Client) Snapshotter(ctx context.Context, name string) (*Snapshotter, error) {
+	found, err := c.inner.IntrospectionService().Plugins(ctx, fmt.Sprintf("type==%s", plugins.SnapshotPlugin))
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	for _, p := range found.Plugins {
+		switch {
+		case p.ID == name && p.InitErr == nil, p.ID == "": // of services in this process
+			return &Snapshotter{p.Capabilities, p.Exports[remoteExport] == "true" || slices.Contains(remoteSnapshotters, name)}, nil
+		case p.InitErr == nil:
+			others = append(others, p.ID)
+		}
+	}
+	slices.Sort(others)
+	err = &missingSnapshotter{fmt.Sprintf("containerd at %s has no snapshotter %s that works, only %s", c.Address(), name, strings.Join(others, ", "))}
+	if slices.Contains(remoteSnapshotters, name) {
+		err = errs.WithHint(err, "start its own service, and name that under proxy_plugins in containerd's configuration")
+	}
+	return nil, err
+}
+
+type missingSnapshotter struct{ text string }
+
+func (e *missingSnapshotter) Error() string { return e.text }
+func (e *missingSnapshotter) Unwrap() error { return errdefs.ErrNotFound }
 
 // noPlugins answers for services in this process: their snapshotters have no
 // more than the usual capabilities.

@@ -25,6 +25,8 @@ import (
 type LoadOptions struct {
 	// Platforms to take; none: all that the archive holds.
 	Platforms []ocispec.Platform
+	// AllPlatforms fails if an image names a platform that the archive has not.
+	AllPlatforms bool
 	// Progress receives events while layers are unpacked. Nil: none.
 	Progress func(Event)
 }
@@ -61,6 +63,11 @@ func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) (load
 			continue
 		}
 		unpacked[e.target.Digest] = true
+		if opts.AllPlatforms {
+			if err := s.complete(ctx, e.target); err != nil {
+				return nil, archiveError(err)
+			}
+		}
 		if err := s.settle(ctx, e.target, matcher, opts); err != nil {
 			return nil, archiveError(err)
 		}
@@ -160,7 +167,7 @@ func (s *Service) settle(ctx context.Context, target ocispec.Descriptor, matcher
 		return err
 	}
 	err = s.unpackManifest(ctx, f.Manifest, s.client.SnapshotterName(), opts.Progress)
-	if err != nil {
+	if err != nil && !isSealed(err) {
 		return err
 	}
 	s.saveFacts(target.Digest, want, f)

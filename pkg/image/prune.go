@@ -148,5 +148,5 @@ func (s *Service) pruneOne(ctx context.Context, sum *image.Summary) ([]image.Del
 	if len(uses.of(sum.Descriptor.Digest, records)) > 0 {
 		return nil, errorf(errdefs.ErrFailedPrecondition, "image %s is in use", shortID(sum.Descriptor.Digest))
 	}
-	return s.removeAll(s.client.Context(ctx), sum.Descriptor.Digest, sorted(records))
+	return s.removeAll(s.client.Context(ctx), sum.Descriptor.Digest, sorted(records), false)
 }

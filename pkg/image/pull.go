@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/containerd/containerd/v2/pkg/snapshotters"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
@@ -22,6 +23,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/nerd-cli/nerd/pkg/ctrd"
 	"github.com/nerd-cli/nerd/pkg/registry"
 )
 
@@ -103,7 +105,12 @@ func (s *Service) pull(ctx context.Context, named reference.Named, opts PullOpti
 	if err != nil {
 		return nil, registry.Explain(named, err)
 	}
-	if err := s.fetch(ctx, named, target, fetcher, opts); err != nil {
+	err = s.fetch(ctx, named, target, fetcher, opts)
+	if isSealed(err) { // it is here to be decrypted, or for another snapshotter
+		opts.NoUnpack = true
+		err = s.fetch(ctx, named, target, fetcher, opts)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.forget(target.Digest)
@@ -165,6 +172,10 @@ func (s *Service) fetch(ctx context.Context, named reference.Named, target ocisp
 	children = images.FilterPlatforms(children, matcher)
 	if manifests > 0 {
 		children = images.LimitManifests(children, matcher, manifests)
+	}
+	if s.client.SnapshotterName() != ctrd.DefaultSnapshotter {
+		// One that fetches layers by itself is told where they are.
+		children = snapshotters.AppendInfoHandlerWrapper(named.String())(children).Handle
 	}
 	source, err := docker.AppendDistributionSourceLabel(store, named.String())
 	if err != nil {

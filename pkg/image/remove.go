@@ -17,6 +17,8 @@ type RemoveOptions struct {
 	// Force removes all names of an image given by its id, and the image although
 	// stopped containers use it.
 	Force bool
+	// Async leaves the content to containerd's next garbage collection.
+	Async bool
 }
 
 // Remove removes a name, or by an id the image, as `docker rmi` does: the image
@@ -46,7 +48,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) ([
 	if err := s.removable(ctx, ref, all, byName, opts); err != nil {
 		return nil, err
 	}
-	return s.removeAll(ctx, target.Digest, all)
+	return s.removeAll(ctx, target.Digest, all, opts.Async)
 }
 
 // untag removes one of several names.
@@ -95,13 +97,13 @@ func conflict(ref string, byName bool, id string, u User, force string) error {
 }
 
 // removeAll removes every record of a target, the last one waiting until the
-// content is gone.
-func (s *Service) removeAll(ctx context.Context, target digest.Digest, all []images.Image) ([]image.DeleteResponse, error) {
+// content is gone, unless that may come later.
+func (s *Service) removeAll(ctx context.Context, target digest.Digest, all []images.Image, async bool) ([]image.DeleteResponse, error) {
 	var done []image.DeleteResponse
 	labels := s.labels(ctx, all[0].Target) // there is nothing to read them from afterwards
 	for i, r := range all {
 		var opts []images.DeleteOpt
-		if i == len(all)-1 {
+		if i == len(all)-1 && !async {
 			opts = append(opts, images.SynchronousDelete())
 		}
 		if err := s.client.Images().Delete(ctx, r.Name, opts...); err != nil && !errdefs.IsNotFound(err) {

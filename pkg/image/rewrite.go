@@ -126,7 +126,7 @@ func (r *rewriter) choose(ctx context.Context, target ocispec.Descriptor) ([]var
 	chosen := all
 	switch {
 	case r.opts.AllPlatforms:
-		if err := r.complete(ctx, target); err != nil {
+		if err := r.s.complete(ctx, target); err != nil {
 			return nil, err
 		}
 	case len(r.opts.Platforms) == 0:
@@ -162,17 +162,17 @@ func (r *rewriter) choose(ctx context.Context, target ocispec.Descriptor) ([]var
 }
 
 // complete fails if a platform of an index is not here.
-func (r *rewriter) complete(ctx context.Context, target ocispec.Descriptor) error {
+func (s *Service) complete(ctx context.Context, target ocispec.Descriptor) error {
 	if !images.IsIndexType(target.MediaType) {
 		return nil
 	}
 	var index ocispec.Index
-	if err := readJSON(ctx, r.s.client.Content(), target, &index); err != nil {
+	if err := readJSON(ctx, s.client.Content(), target, &index); err != nil {
 		return err
 	}
-	_, missing, err := r.s.present(ctx, index.Manifests, PushOptions{})
+	_, missing, err := s.present(ctx, index.Manifests, PushOptions{})
 	if err == nil && len(missing) > 0 {
-		err = errorf(errdefs.ErrNotFound, "the platforms %s are not here: pull the image with --all-platforms first", strings.Join(missing, ", "))
+		err = errorf(errdefs.ErrNotFound, "the platforms %s of the image are not here", strings.Join(missing, ", "))
 	}
 	return err
 }

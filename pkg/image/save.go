@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ import (
 type SaveOptions struct {
 	// Platforms to write; none: all that are here.
 	Platforms []ocispec.Platform
+	// AllPlatforms fails if an image names a platform that is not here.
+	AllPlatforms bool
 }
 
 // Save writes images to one tar that `docker load`, nerd and OCI tools read: an
@@ -44,6 +47,11 @@ func (s *Service) Save(ctx context.Context, refs []string, w io.Writer, opts Sav
 		for _, r := range records {
 			if err := s.savable(ctx, r, opts.Platforms); err != nil {
 				return err
+			}
+			if opts.AllPlatforms {
+				if err := s.complete(ctx, r.Target); err != nil {
+					return fmt.Errorf("%s: %w", ref, err)
+				}
 			}
 			var names []string
 			if r.Name != "" {

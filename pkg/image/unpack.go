@@ -18,6 +18,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/nerd-cli/nerd/pkg/ctrd"
 )
 
 // EnsureUnpacked unpacks an image's layers into a snapshotter, empty for the
@@ -64,27 +66,33 @@ func (s *Service) unpackManifest(ctx context.Context, desc ocispec.Descriptor, s
 // unpacker unpacks the layers of each configuration that passes through it,
 // several at a time where the snapshotter can join them afterwards.
 func (s *Service) unpacker(ctx context.Context, snapshotter string, matcher platforms.Matcher, report reporter) (*unpack.Unpacker, error) {
+	kind, err := s.client.Snapshotter(ctx, snapshotter)
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil, errorf(errdefs.ErrFailedPrecondition, "%s", err)
+	case err != nil:
+		kind = &ctrd.Snapshotter{} // an old or a small containerd: one layer after the other
+	}
 	snaps := s.client.Snapshots(snapshotter)
 	if snaps == nil {
 		return nil, fmt.Errorf("snapshotter %s: %w", snapshotter, errdefs.ErrNotFound)
-	}
-	capabilities, err := s.client.SnapshotterCapabilities(ctx, snapshotter)
-	if err != nil {
-		capabilities = nil // an old or a small containerd: one layer after the other
 	}
 	opts := []unpack.UnpackerOpt{
 		unpack.WithUnpackPlatform(unpack.Platform{
 			Platform:                matcher,
 			SnapshotterKey:          snapshotter,
 			Snapshotter:             forgiving{snaps},
-			SnapshotterCapabilities: capabilities,
+			SnapshotterCapabilities: kind.Capabilities,
 			Applier:                 applier{s.client.Diff(), report},
 		}),
-		// A layer whose snapshot is here already is fetched all the same: without
-		// its blob the image could not be saved or pushed.
-		unpack.WithFetchAllContent(),
 	}
-	if slices.Contains(capabilities, snapshots.RebaseCap) {
+	if !kind.Remote {
+		// A layer whose snapshot is here already is fetched all the same: without
+		// its blob the image could not be saved or pushed. Layers that are read
+		// lazily are meant not to be here.
+		opts = append(opts, unpack.WithFetchAllContent())
+	}
+	if slices.Contains(kind.Capabilities, snapshots.RebaseCap) {
 		opts = append(opts, unpack.WithUnpackLimiter(semaphore.NewWeighted(int64(max(2, runtime.GOMAXPROCS(0))))))
 	}
 	return unpack.NewUnpacker(ctx, s.client.Content(), opts...)
@@ -112,7 +120,7 @@ func (a applier) Apply(ctx context.Context, desc ocispec.Descriptor, mounts []mo
 		a.report.layer(desc, Complete, desc.Size)
 		return applied, nil
 	}
-	return applied, &layerError{desc.Digest, err}
+	return applied, &layerError{desc.Digest, sealed(desc, err)}
 }
 
 // layerError tells which layer cannot be unpacked and why, without the folders

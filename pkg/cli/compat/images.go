@@ -22,7 +22,7 @@ func toolEntries() []Entry {
 	out := []Entry{
 		{Commands: []string{"image mount", "image unmount"}, Kind: Extra, Why: "Show an image's files on the host, without a container, as in Podman."},
 		{Commands: []string{"image convert"}, Kind: Extra, Why: "Makes images with layers in eStargz, zstd, zstd:chunked, EROFS or uncompressed, or with OCI's media types, as in nerdctl."},
-		{Commands: []string{"image encrypt", "image decrypt"}, Kind: Extra, Why: "OCIcrypt, with public keys (jwe) and certificates (pkcs7), as in nerdctl. The library cannot use GPG's newer key rings, so pgp is not offered."},
+		{Commands: []string{"image encrypt", "image decrypt"}, Kind: Extra, Why: "OCIcrypt, with public keys (jwe) and certificates (pkcs7), as in nerdctl. There is no pgp, which would run gpg."},
 		{Commands: []string{"image preload"}, Kind: Extra, Why: "Pulls a list of images in parallel."},
 		{Commands: []string{"image inspect"}, Flag: "mode", Kind: Extra, Why: "`native` shows what containerd keeps."},
 		{Commands: []string{"pull", "load", "tag", "build"}, Flag: "for-kubernetes", Kind: Extra, Why: "Puts the image where the kubelet looks for it."},

@@ -47,7 +47,7 @@ func NewCmdHistory(f *factory.Factory, runF func(context.Context, *HistoryOption
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.Format, "format", "", formatHelp)
+	flags.StringVarP(&o.Format, "format", "f", "", formatHelp)
 	flags.BoolVarP(&o.Human, "human", "H", true, "Print sizes and dates in human readable format")
 	flags.BoolVar(&o.NoTrunc, "no-trunc", false, "Don't truncate output")
 	flags.StringVar(&o.Platform, "platform", "", `Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)

@@ -31,7 +31,7 @@ func NewCmdImage(f *factory.Factory) *cobra.Command {
 	remove.Use, remove.Aliases = "rm [OPTIONS] IMAGE [IMAGE...]", []string{"rmi", "remove"}
 	cmd.AddCommand(
 		NewCmdConvert(f, nil), NewCmdDecrypt(f, nil), NewCmdEncrypt(f, nil), NewCmdHistory(f, nil), NewCmdImport(f, nil), NewCmdInspect(f, nil), NewCmdLoad(f, nil), list,
-		NewCmdMount(f, nil), NewCmdPrune(f, nil), NewCmdPull(f, nil), NewCmdPush(f, nil), remove, NewCmdSave(f, nil), NewCmdTag(f, nil), NewCmdUnmount(f, nil),
+		NewCmdMount(f, nil), NewCmdPreload(f, nil), NewCmdPrune(f, nil), NewCmdPull(f, nil), NewCmdPush(f, nil), remove, NewCmdSave(f, nil), NewCmdTag(f, nil), NewCmdUnmount(f, nil),
 	)
 	return cmd
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nerd-cli/nerd/pkg/cli/factory"
+	"github.com/nerd-cli/nerd/pkg/cli/imagetools"
 	"github.com/nerd-cli/nerd/pkg/cli/iostreams"
 	"github.com/nerd-cli/nerd/pkg/ctrd/ctrdtest"
 	"github.com/nerd-cli/nerd/pkg/image"
@@ -196,14 +197,14 @@ func TestOptions(t *testing.T) {
 	var got any
 	f := &factory.Factory{}
 	for args, want := range map[string]any{
-		"pull -q --platform linux/arm64 a:b": &PullOptions{Ref: "a:b", Quiet: true, Platforms: []string{"linux/arm64"}, Unpack: "auto"},
-		"pull -a a":                          &PullOptions{Ref: "a", AllTags: true, Unpack: "auto"},
+		"pull -q --platform linux/arm64 a:b": &PullOptions{Ref: "a:b", Quiet: true, Platforms: []string{"linux/arm64"}, Unpack: "auto", Verify: signature{imagetools.Signature{Kind: "none"}}},
+		"pull -a a":                          &PullOptions{Ref: "a", AllTags: true, Unpack: "auto", Verify: signature{imagetools.Signature{Kind: "none"}}},
 		"load -q -i f --platform a,b":        &LoadOptions{Input: "f", Quiet: true, Platforms: []string{"a", "b"}},
 		"save a b -o f":                      &SaveOptions{Refs: []string{"a", "b"}, Output: "f"},
 		"import -c X=1,2 -c Y -m m f a:b":    &ImportOptions{Source: "f", Name: "a:b", Changes: []string{"X=1,2", "Y"}, Message: "m"},
 		"tag a b":                            &TagOptions{Source: "a", Target: "b"},
-		"rmi -f a b --no-prune":              &RemoveOptions{Refs: []string{"a", "b"}, Force: true},
-		"inspect -f x a b":                   &InspectOptions{Refs: []string{"a", "b"}, Format: "x"},
+		"rmi -f a b --no-prune":              &RemoveOptions{Refs: []string{"a", "b"}, Remove: image.RemoveOptions{Force: true}},
+		"inspect -f x a b":                   &InspectOptions{Refs: []string{"a", "b"}, Format: "x", Mode: "dockercompat"},
 		"history -H=false --no-trunc a":      &HistoryOptions{Ref: "a", NoTrunc: true},
 	} {
 		words := strings.Fields(args)
@@ -236,15 +237,15 @@ func TestOptions(t *testing.T) {
 // nerdctl's are there as well.
 func TestFlagsAreDockers(t *testing.T) {
 	want := map[string]string{
-		"history": "format human/H no-trunc platform quiet/q",
-		"images":  "all/a digests filter/f format no-trunc quiet/q tree",
+		"history": "format/f human/H no-trunc platform quiet/q",
+		"images":  "all/a digests filter/f format names no-trunc quiet/q tree",
 		"import":  "change/c message/m platform",
-		"load":    "input/i platform quiet/q",
-		"pull":    "all-platforms all-tags/a disable-content-trust platform quiet/q unpack",
-		"push":    "all-platforms all-tags/a allow-nondistributable-artifacts disable-content-trust platform quiet/q",
-		"rmi":     "force/f no-prune platform",
-		"save":    "output/o platform",
-		"tag":     "",
+		"load":    "all-platforms for-kubernetes input/i platform quiet/q",
+		"pull":    "all-platforms all-tags/a cosign-certificate-identity cosign-certificate-identity-regexp cosign-certificate-oidc-issuer cosign-certificate-oidc-issuer-regexp cosign-key disable-content-trust for-kubernetes ipfs-address platform quiet/q soci-index-digest unpack verify",
+		"push":    "all-platforms all-tags/a allow-nondistributable-artifacts cosign-key disable-content-trust estargz ipfs-address ipfs-ensure-image notation-key-name platform quiet/q sign soci-min-layer-size soci-span-size",
+		"rmi":     "async force/f no-prune platform",
+		"save":    "all-platforms output/o platform",
+		"tag":     "for-kubernetes",
 	}
 	for _, cmd := range Shortcuts(&factory.Factory{}) {
 		var flags []string

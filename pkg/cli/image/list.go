@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type ListOptions struct {
 	NoTrunc bool
 	Digests bool
 	Tree    bool
+	Names   bool
 	Format  string
 	Filter  opts.FilterOpt
 	// Top says that the command was called as "nerd images", where a mistyped
@@ -63,6 +65,7 @@ func NewCmdList(f *factory.Factory, runF func(context.Context, *ListOptions) err
 	flags.BoolVar(&o.NoTrunc, "no-trunc", false, "Don't truncate output")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Only show image IDs")
 	flags.BoolVar(&o.Tree, "tree", false, "List multi-platform images as a tree")
+	flags.BoolVar(&o.Names, "names", false, "Show full names, as containerd keeps them")
 	return cmd
 }
 
@@ -73,6 +76,9 @@ const formatHelp = `Format output using a custom template:
 'TEMPLATE':         Print output using the given Go template.`
 
 func runList(ctx context.Context, o *ListOptions) error {
+	if o.Names && (o.Tree || o.Digests || o.Quiet || o.Format != "") {
+		return errors.New("--names cannot be given together with --tree, --digests, --quiet or --format")
+	}
 	tree, err := o.treeFlags()
 	if err != nil {
 		return err
@@ -101,7 +107,7 @@ func runList(ctx context.Context, o *ListOptions) error {
 	if len(list) == 0 && o.Top && isVerb(o.Match) {
 		fmt.Fprintf(o.Factory.IO.Err, "No images found matching %q: did you mean \"nerd image %[1]s\"?\n", o.Match)
 	}
-	if tree {
+	if tree && !o.Names {
 		content, err := client.Images.ContentSizes(ctx, list)
 		if err != nil {
 			return err
@@ -111,6 +117,9 @@ func runList(ctx context.Context, o *ListOptions) error {
 			width = o.Factory.IO.Width()
 		}
 		return writeTree(o.Factory.IO.Out, treeRows(list, content, o.Tree), o.Tree, width)
+	}
+	if o.Names {
+		return writeNames(o, list)
 	}
 	return writeTable(o, list)
 }
@@ -168,5 +177,5 @@ func rows(list []apiimage.Summary, ids bool) []apiimage.Summary {
 }
 
 func isVerb(word string) bool {
-	return slices.Contains([]string{"build", "history", "import", "inspect", "list", "load", "ls", "prune", "pull", "push", "rm", "save", "tag"}, word)
+	return slices.Contains([]string{"build", "convert", "decrypt", "encrypt", "history", "import", "inspect", "list", "load", "ls", "mount", "preload", "prune", "pull", "push", "rm", "save", "tag", "unmount"}, word)
 }

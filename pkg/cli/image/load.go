@@ -19,9 +19,11 @@ import (
 type LoadOptions struct {
 	Factory *factory.Factory
 
-	Input     string // file; empty or "-": standard input
-	Quiet     bool
-	Platforms []string
+	Input      string // file; empty or "-": standard input
+	Quiet      bool
+	Platforms  []string
+	All        bool
+	Kubernetes bool
 }
 
 // NewCmdLoad makes "nerd load".
@@ -44,12 +46,14 @@ func NewCmdLoad(f *factory.Factory, runF func(context.Context, *LoadOptions) err
 	flags.StringVarP(&o.Input, "input", "i", "", "Read from tar archive file, instead of STDIN")
 	flags.StringSliceVar(&o.Platforms, "platform", nil, `Load only the given platform(s). Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8").`)
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress the load output")
+	flags.BoolVar(&o.All, "all-platforms", false, "Fail if a platform of an image is not in the archive, instead of loading the others")
+	addKubernetes(flags, &o.Kubernetes)
 	return cmd
 }
 
 func runLoad(ctx context.Context, o *LoadOptions) error {
 	streams := o.Factory.IO
-	platforms, err := parsePlatforms(o.Platforms)
+	platforms, err := choosePlatforms(o.Platforms, o.All)
 	if err != nil {
 		return err
 	}
@@ -64,7 +68,7 @@ func runLoad(ctx context.Context, o *LoadOptions) error {
 	} else if streams.InIsTerminal() {
 		return errors.New("requested load from stdin, but stdin is empty: give a file with -i, or redirect")
 	}
-	client, err := o.Factory.Client(ctx)
+	client, err := kubernetesClient(ctx, o.Factory, o.Kubernetes)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func runLoad(ctx context.Context, o *LoadOptions) error {
 	if !o.Quiet && streams.ErrIsTerminal() {
 		printer = newPrinter(streams)
 	}
-	loaded, err := client.Images.Load(ctx, input, image.LoadOptions{Platforms: platforms, Progress: show(printer)})
+	loaded, err := client.Images.Load(ctx, input, image.LoadOptions{Platforms: platforms, AllPlatforms: o.All, Progress: show(printer)})
 	printer.Close()
 	if err != nil {
 		return err

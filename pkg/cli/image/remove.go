@@ -18,8 +18,8 @@ import (
 type RemoveOptions struct {
 	Factory *factory.Factory
 
-	Refs  []string
-	Force bool
+	Refs   []string
+	Remove image.RemoveOptions
 }
 
 // NewCmdRemove makes "nerd rmi".
@@ -45,7 +45,8 @@ func NewCmdRemove(f *factory.Factory, runF func(context.Context, *RemoveOptions)
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&o.Force, "force", "f", false, "Force removal of the image")
+	flags.BoolVar(&o.Remove.Async, "async", false, "Leave the content to the next garbage collection")
+	flags.BoolVarP(&o.Remove.Force, "force", "f", false, "Force removal of the image")
 	flags.Bool("no-prune", false, "Do not delete untagged parents (images have none: always so)")
 	flags.StringSliceVar(&platforms, "platform", nil, "Remove only the given platform variant (not supported)")
 	return cmd
@@ -59,7 +60,7 @@ func runRemove(ctx context.Context, o *RemoveOptions) error {
 	var failed []error
 	missingOnly := true
 	for _, ref := range o.Refs {
-		results, err := client.Images.Remove(ctx, ref, image.RemoveOptions{Force: o.Force})
+		results, err := client.Images.Remove(ctx, ref, o.Remove)
 		for _, r := range results {
 			line := "Untagged: " + r.Untagged
 			if r.Deleted != "" {
@@ -75,7 +76,7 @@ func runRemove(ctx context.Context, o *RemoveOptions) error {
 		}
 	}
 	err = errors.Join(failed...)
-	if err != nil && o.Force && missingOnly {
+	if err != nil && o.Remove.Force && missingOnly {
 		// What should not be there is not there: a warning is enough.
 		_, err = fmt.Fprintln(o.Factory.IO.Err, err)
 	}

@@ -21,6 +21,7 @@ type SaveOptions struct {
 	Refs      []string
 	Output    string // file; empty: standard output
 	Platforms []string
+	All       bool
 }
 
 // NewCmdSave makes "nerd save".
@@ -44,11 +45,12 @@ func NewCmdSave(f *factory.Factory, runF func(context.Context, *SaveOptions) err
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Output, "output", "o", "", "Write to a file, instead of STDOUT")
 	flags.StringSliceVar(&o.Platforms, "platform", nil, `Save only the given platform(s). Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8")`)
+	cmd.Flags().BoolVar(&o.All, "all-platforms", false, "Fail if a platform of an image is not here, instead of saving the others")
 	return cmd
 }
 
 func runSave(ctx context.Context, o *SaveOptions) error {
-	platforms, err := parsePlatforms(o.Platforms)
+	platforms, err := choosePlatforms(o.Platforms, o.All)
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func runSave(ctx context.Context, o *SaveOptions) error {
 		return err
 	}
 	write := func(w io.Writer) error {
-		return client.Images.Save(ctx, o.Refs, w, image.SaveOptions{Platforms: platforms})
+		return client.Images.Save(ctx, o.Refs, w, image.SaveOptions{Platforms: platforms, AllPlatforms: o.All})
 	}
 	if o.Output == "" {
 		return write(o.Factory.IO.Out)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +16,14 @@ type TagOptions struct {
 	Factory *factory.Factory
 
 	Source, Target string
+	Kubernetes     bool
 }
 
 // NewCmdTag makes "nerd tag".
 func NewCmdTag(f *factory.Factory, runF func(context.Context, *TagOptions) error) *cobra.Command {
 	o := &TagOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:                   "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+		Use:                   "tag [OPTIONS] SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
 		Short:                 "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
 		Args:                  flagx.ExactArgs(2),
 		Annotations:           map[string]string{aliases: "nerd image tag, nerd tag"},
@@ -36,6 +38,7 @@ func NewCmdTag(f *factory.Factory, runF func(context.Context, *TagOptions) error
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
+	addKubernetes(cmd.Flags(), &o.Kubernetes)
 	return cmd
 }
 
@@ -44,5 +47,12 @@ func runTag(ctx context.Context, o *TagOptions) error {
 	if err != nil {
 		return err
 	}
-	return client.Images.Tag(ctx, o.Source, o.Target)
+	if !o.Kubernetes || client.Layout.Namespace == kubernetes {
+		return client.Images.Tag(ctx, o.Source, o.Target)
+	}
+	images, closer, err := client.ImagesIn(kubernetes)
+	if err != nil {
+		return err
+	}
+	return errors.Join(images.CopyFrom(ctx, client.Images, o.Source, o.Target), closer())
 }
