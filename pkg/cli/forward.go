@@ -17,9 +17,9 @@ func forward(f *factory.Factory, cmd *cobra.Command, args []string) error {
 	if !remote.Forwards(cmd) {
 		return nil
 	}
-	cfg, err := f.Config()
-	if err != nil || cfg.Remote == "" {
-		return err
+	cfg, _ := f.Config() // an error is the command's to report, if it asks for the configuration
+	if cfg == nil || cfg.Remote == "" {
+		return nil
 	}
 	if err := remote.Check(cmd, args, cfg.Remote); err != nil {
 		return err
