@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -86,6 +87,10 @@ func root(err error) error {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		return dns
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
 	}
 	return err
 }

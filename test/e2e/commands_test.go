@@ -39,7 +39,9 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	image KIND                          loads app as $APP, config as $CFG or volumes as $VOL
 //	archive KIND FILE                   writes an image as an archive that can be loaded (rootfs: imported)
 //	hostile DIR                         writes archives of images that attack whoever loads them
-//	registry [-auth]                    sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1
+//	registry [KIND]                     sets $REGISTRY to a registry that holds $REGISTRY/$NAME/busybox:1:
+//	                                    -auth wants a password, -token a token, -tls a certificate (of
+//	                                    $REGISTRY_FILES), -faulty DIR fails as the files in DIR say
 //	pty [-size ROWSxCOLS] FILE PROGRAM  see pty_test.go
 //	killmonitor [-all] ID               kills nerd's companion of a container; with -all also
 //	                                    the process that would start it again
@@ -249,9 +251,14 @@ func (e *environment) cmdArchive(ts *testscript.TestScript, neg bool, args []str
 }
 
 func (e *environment) cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	auth := len(args) == 1 && args[0] == "-auth"
-	need(ts, !neg && (len(args) == 0 || auth), "registry [-auth]")
-	r, err := e.registry(auth)
+	kinds := map[string]string{"": "", "-auth": "auth", "-tls": "tls", "-token": "token", "-faulty": ""}
+	flag := ""
+	if len(args) > 0 {
+		flag = args[0]
+	}
+	kind, known := kinds[flag]
+	need(ts, !neg && known && len(args) <= 2 && (len(args) == 2) == (flag == "-faulty"), "registry [-auth | -tls | -token | -faulty DIR]")
+	r, err := e.registry(kind)
 	ts.Check(err)
 	path, _, err := e.archive(ts.Getenv("NAME"), "busybox")
 	ts.Check(err)
@@ -259,6 +266,10 @@ func (e *environment) cmdRegistry(ts *testscript.TestScript, neg bool, args []st
 	defer cancel()
 	ts.Check(r.push(ctx, path, r.addr+"/"+ts.Getenv("NAME")+"/busybox:1"))
 	ts.Setenv("REGISTRY", r.addr)
+	ts.Setenv("REGISTRY_FILES", r.dir)
+	if flag == "-faulty" {
+		cmdFaulty(ts, args[1])
+	}
 }
 
 func cmdKillMonitor(ts *testscript.TestScript, neg bool, args []string) {

@@ -31,14 +31,14 @@ type environment struct {
 	pass   []string // variables of the caller that scripts get too
 
 	busybox, app []testimage.File
-	registries   map[bool]*registry // by whether it asks for a password
+	registries   map[string]*registry // by kind
 	registryLock sync.Mutex
 }
 
 // newEnvironment looks for the target. A reason means that nothing can be run
 // and that nobody asked for it by name.
 func newEnvironment() (env *environment, reason string, err error) {
-	e := &environment{target: os.Getenv("NERD_TEST_TARGET"), guest: os.Getenv("NERD_TEST_GUEST") != "", registries: map[bool]*registry{}}
+	e := &environment{target: os.Getenv("NERD_TEST_TARGET"), guest: os.Getenv("NERD_TEST_GUEST") != "", registries: map[string]*registry{}}
 	asked := e.target != ""
 	if !asked {
 		e.target = "nerd"
