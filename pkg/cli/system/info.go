@@ -21,8 +21,8 @@ import (
 
 // InfoOptions are the inputs of `info`.
 type InfoOptions struct {
-	IO     *iostreams.IOStreams
-	Info   func(context.Context) (system.Info, error)
+	IO   *iostreams.IOStreams
+	Info func(context.Context) (system.Info, error)
 	// Debug and Context are settings in force.
 	Debug   bool
 	Context string
