@@ -10,7 +10,7 @@
 #                      $GUEST_BOOT counts
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-scripts='run-exit|run-network|run-limits|run-security|exec|init|survive|cgroup|apparmor|systemd|journald|update|resources-cpu|resources-memory'
+scripts='run-exit|run-network|run-limits|run-security|exec|init|survive|cgroup|apparmor|systemd|journald|update|resources-cpu|resources-memory|ipvlan'
 
 fail() {
 	echo "guest: $*" >&2
@@ -90,6 +90,12 @@ second() {
 	expect "nerd inspect -f '{{.State.Running}}' plain" true
 	nerd rm -f always unless byhand plain failing ended failed checked
 	expect "nerd ps -aq" ''
+	# The namespaces are given back in the background.
+	local left=0
+	until [ -z "$(ls /run/nerd/netns)" ] || [ $left -ge 150 ]; do
+		left=$((left + 1))
+		sleep 0.2
+	done
 	expect "ls /run/nerd/netns" ''
 	echo "guest: the containers came back as they should"
 }
