@@ -10,6 +10,11 @@ if [ $# = 0 ]; then
 fi
 CGO_ENABLED=1 go test -race -v "$@"
 
+# What the engine's programs are made of beside the packages of their projects.
+for pkg in deferred containerd/content buildkit/direct buildkit/idle; do
+	(cd "hack/engine/$pkg" && GOWORK=off go test -v .)
+done
+
 # Networks against the kernel and the real plugins, in namespaces of their own.
 run=
 if [ "$(id -u)" != 0 ]; then

@@ -22,7 +22,7 @@ export GOWORK GOFLAGS
 
 stamp() {
 	cd "$here"
-	{ go env GOVERSION GOARCH && cat build.sh ./*/go.mod ./*/go.sum ./*/*.go; } | sha256sum | cut -d' ' -f1
+	{ go env GOVERSION GOARCH && cat build.sh ./*/go.mod ./*/go.sum ./*/*.go ./*/*/*.go; } | sha256sum | cut -d' ' -f1
 }
 
 # version DIR MODULE prints the version of MODULE that DIR pins.
@@ -52,7 +52,7 @@ build_all() {
 	v=$(version cni $cni)
 	build cni 0 "" "-X $cni/pkg/utils/buildversion.BuildVersion=$v" cni tool
 	v=$(version buildkit $bk)
-	build buildkit 0 "" "-X $bk/version.Version=$v" bin $bk/cmd/buildkitd
+	build buildkit 0 "" "-X $bk/version.Version=$v" bin ./buildkitd
 	printf '%s\n' "$want" >"$stage.new/stamp"
 	rm -rf "$stage"
 	mv "$stage.new" "$stage"

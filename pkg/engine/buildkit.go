@@ -39,11 +39,17 @@ func buildkitdNamed(l state.Layout, name string) daemon {
 	}
 }
 
+// builderIdle is how long a buildkitd runs that nobody asks anything, in seconds.
+// It holds 50 MB, and starts in a quarter of a second.
+const builderIdle = 300
+
 // buildkitdConfig is the configuration of a managed buildkitd, which keeps its
 // layers in the containerd that runs what is built: the result is an image at
-// once. Build steps use the host's network, and `+"`--network host`"+`, which says so,
-// is allowed.
-func buildkitdConfig(l state.Layout, address string) []byte {
+// once. Build steps use the host's network, and --network host, which says so, is
+// allowed. The table "nerd" is for the engine's own build of buildkitd: others pass
+// over it.
+func (o Options) buildkitdConfig() []byte {
+	l, address := o.Layout, o.Address
 	d := buildkitd(l, address)
 	if address == "" {
 		address = Socket(l)
@@ -64,5 +70,9 @@ func buildkitdConfig(l state.Layout, address string) []byte {
 	b.key("snapshotter", "overlayfs")
 	b.key("gc", true)
 	b.key("networkMode", "host")
+	b.table("nerd")
+	b.key("idle", builderIdle)
+	b.key("hostsDirs", o.HostsDirs)
+	b.key("insecure", o.Insecure)
 	return b.Bytes()
 }

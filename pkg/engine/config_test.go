@@ -68,7 +68,7 @@ func TestBuildkitdConfig(t *testing.T) {
 			Address, Namespace string
 		}
 	}
-	if err := toml.Unmarshal(buildkitdConfig(l, ""), &got); err != nil {
+	if err := toml.Unmarshal(Options{Layout: l}.buildkitdConfig(), &got); err != nil {
 		t.Fatal(err)
 	}
 	w := got.Worker["containerd"]

@@ -38,6 +38,9 @@ type Options struct {
 	// and the like. The caller's own environment is never passed on, since
 	// daemons hand theirs to what they start.
 	Env []string
+	// HostsDirs and Insecure are what a builder has to know of registries, see
+	// registry.Config.
+	HostsDirs, Insecure []string
 	// Timeout bounds the wait for a daemon to answer; 0 is 30 seconds.
 	Timeout time.Duration
 }

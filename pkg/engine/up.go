@@ -120,7 +120,7 @@ func (o Options) start(ctx context.Context, d daemon) error {
 	}
 	config := containerdConfig(l)
 	if d.name != "containerd" {
-		config = buildkitdConfig(l, o.Address)
+		config = o.buildkitdConfig()
 	}
 	if err := writeConfig(d.config, config); err != nil {
 		return diskError(err, l.Engine())

@@ -28,6 +28,9 @@ func (s *Service) Adopt(ctx context.Context, target string, names []string) erro
 		return errorf(errdefs.ErrNotFound, "the image %s that was built has been removed", target)
 	}
 	desc := records[0].Target
+	if err := s.markBuilt(ctx, desc); err != nil {
+		return err
+	}
 	for _, name := range names {
 		named, err := reference.ParseNormalizedNamed(name)
 		if err != nil {

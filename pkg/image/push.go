@@ -83,6 +83,9 @@ func (s *Service) push(ctx context.Context, named reference.Named, opts PushOpti
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", reference.FamiliarString(named), err)
 	}
+	if target, err = s.packed(ctx, target); err != nil {
+		return nil, fmt.Errorf("%s: %w", reference.FamiliarString(named), err)
+	}
 	// The tag is for the target alone: an index must not be preceded by its parts.
 	pusher, tracker, err := s.resolver.Pusher(ctx, named.String()+"@"+target.Digest.String())
 	if err != nil {

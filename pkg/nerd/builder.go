@@ -10,7 +10,7 @@ import (
 // of its socket. env is the environment of a builder that is started, beside
 // PATH: proxies and the like.
 func (c *Client) UpBuilder(ctx context.Context, env []string) (socket string, err error) {
-	return engine.UpBuilder(ctx, engine.Options{Layout: c.Layout, Address: c.Address(), Env: env})
+	return engine.UpBuilder(ctx, engine.Options{Layout: c.Layout, Address: c.Address(), Env: env, HostsDirs: c.hostsDirs, Insecure: c.insecure})
 }
 
 // RemoveBuilder stops the builder of the client's namespace and removes its cache.

@@ -91,6 +91,8 @@ type Client struct {
 
 	ctrd   *ctrd.Client
 	logged string // log driver of containers that ask for none
+	// What a builder that is started has to know of registries.
+	hostsDirs, insecure []string
 }
 
 // helperPath is where the helper finds iptables and the like.
@@ -127,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		}
 		helper = []string{self}
 	}
-	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Namespaces: namespace.New(conn, layout), logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events())}
+	c := &Client{Layout: layout, Managed: managed, ctrd: conn, Namespaces: namespace.New(conn, layout), logged: cmp.Or(cfg.Log.Type, driver.JSONFile), Events: event.NewLog(layout.Events()), hostsDirs: hostsDirs(cfg), insecure: cfg.Insecure}
 	c.Images = image.New(conn, layout, NewRegistry(cfg))
 	c.Images.SetEvents(c.Events)
 	c.Networks = netutil.New(netutil.Config{

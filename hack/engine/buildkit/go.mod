@@ -2,9 +2,13 @@ module github.com/nerd-cli/nerd/hack/engine/buildkit
 
 go 1.26.6
 
+replace github.com/nerd-cli/nerd/hack/engine/deferred => ../deferred
+
 replace github.com/Azure/go-ansiterm => github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c
 
 tool github.com/moby/buildkit/cmd/buildkitd
+
+require github.com/nerd-cli/nerd/hack/engine/deferred v0.0.0-00010101000000-000000000000
 
 require (
 	cyphar.com/go-pathrs v0.2.5 // indirect

@@ -2,6 +2,8 @@ module github.com/nerd-cli/nerd/hack/engine/containerd
 
 go 1.26.6
 
+replace github.com/nerd-cli/nerd/hack/engine/deferred => ../deferred
+
 replace github.com/Azure/go-ansiterm => github.com/Azure/go-ansiterm v0.0.0-20250102033503-faa5f7b0171c
 
 tool (
@@ -9,6 +11,8 @@ tool (
 	github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
 	github.com/containerd/containerd/v2/cmd/ctr
 )
+
+require github.com/nerd-cli/nerd/hack/engine/deferred v0.0.0-00010101000000-000000000000
 
 require (
 	github.com/containerd/containerd/api v1.12.0

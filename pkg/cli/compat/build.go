@@ -28,7 +28,7 @@ func buildEntries() []Entry {
 		},
 		{
 			Commands: building, Value: "a result in the image store", Kind: Differs,
-			Why: "New layers are compressed with zstd unless `--push` or `--output compression=` say otherwise.",
+			Why: "New layers are not compressed unless `--push` or `--output compression=` say so. `push` compresses them, so the manifest in the registry is not the local one.",
 		},
 		{Commands: []string{"builder stop", "builder rm"}, Kind: Extra, Why: "In Docker they are `buildx stop` and `buildx rm`, for builders that were made by hand."},
 	}
