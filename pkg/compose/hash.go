@@ -31,7 +31,7 @@ func attributeMap(p *types.Project, s types.ServiceConfig) (map[string]any, erro
 	s.PostStart, s.PreStop = nil, nil                           // take effect without a new container
 	if s.Deploy != nil {
 		d := *s.Deploy
-		d.Replicas, d.UpdateConfig, d.RollbackConfig = nil, nil, nil
+		d.Mode, d.Replicas, d.UpdateConfig, d.RollbackConfig = "", nil, nil, nil
 		s.Deploy = &d
 	}
 	text, err := json.Marshal(s)
@@ -42,7 +42,9 @@ func attributeMap(p *types.Project, s types.ServiceConfig) (map[string]any, erro
 	if err := json.Unmarshal(text, &out); err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
-	prune(out)
+	if err := normalize(out); err != nil {
+		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	}
 	if content := contentOf(p, s); len(content) > 0 {
 		out["content of secrets and configs"] = content
 	}
@@ -59,14 +61,44 @@ func attributeMap(p *types.Project, s types.ServiceConfig) (map[string]any, erro
 	return out, nil
 }
 
-// prune leaves out what says nothing, at every depth.
-func prune(m map[string]any) {
-	maps.DeleteFunc(m, func(_ string, v any) bool {
-		if below, ok := v.(map[string]any); ok {
-			prune(below)
+// sets are the attributes whose values have no order.
+var sets = []string{"cap_add", "cap_drop", "configs", "device_cgroup_rules", "expose", "group_add", "ports", "secrets", "tmpfs", "volumes"}
+
+// normalize leaves out what says nothing and orders what has no order. What users
+// name, such as a variable that is empty, is something.
+func normalize(attributes map[string]any) error {
+	if deploy, ok := attributes["deploy"].(map[string]any); ok {
+		maps.DeleteFunc(deploy, func(_ string, v any) bool { return empty(v) })
+	}
+	maps.DeleteFunc(attributes, func(_ string, v any) bool { return empty(v) })
+	if networks, ok := attributes["networks"].(map[string]any); ok {
+		for name, v := range networks {
+			if v == nil {
+				networks[name] = map[string]any{}
+			}
 		}
-		return empty(v)
-	})
+	}
+	for _, name := range sets {
+		list, _ := attributes[name].([]any)
+		texts := map[int]string{}
+		order := make([]int, len(list))
+		for i, v := range list {
+			text, err := json.Marshal(v)
+			if err != nil {
+				return err
+			}
+			order[i], texts[i] = i, string(text)
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(texts[a], texts[b]) })
+		sorted := make([]any, len(list))
+		for i, from := range order {
+			sorted[i] = list[from]
+		}
+		if len(list) > 0 {
+			attributes[name] = sorted
+		}
+	}
+	return nil
 }
 
 // empty tells whether an attribute says nothing, as one that was not given.
