@@ -92,8 +92,10 @@ var layers = map[string][]string{
 var testsMay = map[string][]string{
 	"pkg/cli/image": {"pkg/ctrd/ctrdtest", "pkg/registry"}, // a real image service behind the commands
 	"pkg/image":     {"pkg/ctrd/ctrdtest"},
-	"pkg/container": {"pkg/ctrd/ctrdtest"},
-	"pkg/monitor":   {"pkg/logs", "pkg/logs/driver"}, // reads back what a monitor wrote
+	// A signature is one in a registry, of an image that is pushed and pulled.
+	"pkg/image/sign": {"pkg/ctrd/ctrdtest", "pkg/registry", "pkg/state"},
+	"pkg/container":  {"pkg/ctrd/ctrdtest"},
+	"pkg/monitor":    {"pkg/logs", "pkg/logs/driver"}, // reads back what a monitor wrote
 }
 
 // outside says which packages may import something that the others must not: a
