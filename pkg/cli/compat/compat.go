@@ -39,7 +39,7 @@ type Entry struct {
 
 // Table lists all departures.
 func Table() []Entry {
-	return slices.Concat(containerEntries(), filesEntries(), namespaceEntries(), commandEntries(), volumeEntries(), networkEntries(), healthEntries(), logEntries(), imageEntries(), buildEntries())
+	return slices.Concat(containerEntries(), filesEntries(), namespaceEntries(), commandEntries(), volumeEntries(), networkEntries(), healthEntries(), logEntries(), imageEntries(), buildEntries(), composeEntries(), groupEntries())
 }
 
 // RefusedFlags lists the flags that a command refuses whatever their value.
@@ -51,4 +51,14 @@ func RefusedFlags(command string) []Entry {
 		}
 	}
 	return out
+}
+
+// RefusedCommand is the entry of a group of Docker's that nerd does not have.
+func RefusedCommand(name string) (Entry, bool) {
+	for _, e := range groupEntries() {
+		if slices.Contains(e.Commands, name) {
+			return e, true
+		}
+	}
+	return Entry{}, false
 }

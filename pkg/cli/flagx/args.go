@@ -9,6 +9,9 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/nerd-cli/nerd/pkg/cli/compat"
 )
 
 // Exit statuses of a command line that is wrong, as Docker's: a flag that does
@@ -38,6 +41,12 @@ func FlagError(cmd *cobra.Command, err error) error {
 	var usage *UsageError
 	if err == nil || errors.As(err, &usage) {
 		return err
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		if near := nearFlag(cmd, unknown.GetSpecifiedName()); near != "" {
+			err = fmt.Errorf("%w, did you mean --%s?", err, near)
+		}
 	}
 	return &UsageError{Command: cmd.CommandPath(), Code: ExitBadFlag, Err: err}
 }
@@ -112,6 +121,9 @@ func count(n int) string {
 // UnknownCommand is the error for a command that does not exist, with those
 // whose name is near.
 func UnknownCommand(cmd *cobra.Command, name string) error {
+	if e, ok := compat.RefusedCommand(name); ok && !cmd.HasParent() {
+		return &UsageError{Command: cmd.CommandPath(), Code: ExitBadArgs, Err: Unsupported(fmt.Sprintf("'%s' is", name), e.Instead)}
+	}
 	if cmd.SuggestionsMinimumDistance <= 0 {
 		cmd.SuggestionsMinimumDistance = 2
 	}
