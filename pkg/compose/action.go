@@ -44,11 +44,11 @@ type Action struct {
 	// Optional: the failure of an Await or of a PullImage is a warning, as
 	// `required: false` wants, or because the image can be built.
 	Optional bool
-	Network   *types.NetworkConfig
-	NetKey    string // CreateNetwork: its key in the file
-	Volume    *types.VolumeConfig
-	VolKey    string
-	Volumes   bool // Remove: anonymous volumes too
+	Network  *types.NetworkConfig
+	NetKey   string // CreateNetwork: its key in the file
+	Volume   *types.VolumeConfig
+	VolKey   string
+	Volumes  bool // Remove: anonymous volumes too
 	// Fresh: Recreate makes anonymous volumes anew.
 	Fresh   bool
 	Timeout *int // seconds until a stop kills; nil: the container's own

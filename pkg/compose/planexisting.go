@@ -176,3 +176,26 @@ func short(id string) string {
 	}
 	return hex[:min(len(hex), 12)]
 }
+
+// Unchanged tells of the containers of services that a plan leaves as they are.
+func Unchanged(p *types.Project, o *Observed, plan *Plan) []Event {
+	touched := map[string]bool{}
+	for _, a := range plan.Actions {
+		if a.Container != nil {
+			touched[a.Container.ID] = true
+		}
+	}
+	var out []Event
+	for i := range o.Containers {
+		c := &o.Containers[i]
+		if _, ours := p.Services[c.Service]; !ours || c.OneOff || touched[c.ID] {
+			continue
+		}
+		status := "Created"
+		if c.Running() {
+			status = "Running"
+		}
+		out = append(out, Event{ID: "Container " + c.Name, Status: status, Done: true})
+	}
+	return out
+}

@@ -173,7 +173,7 @@ func (e *environment) program(ts *testscript.TestScript, name string, args ...st
 	cmd := exec.Command(name, args...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, key := range append([]string{
-		"PATH", "HOME", "WORK", "TMPDIR", "NERD_NAMESPACE", "NAME", "IMG", "APP", "CFG", "PORT", "PORT2", "PORT3", "HOSTIP", "NET", "NET6", "REGISTRY", "ID", "LOG",
+		"PATH", "HOME", "WORK", "TMPDIR", "NERD_NAMESPACE", "NAME", "IMG", "APP", "CFG", "PORT", "PORT2", "PORT3", "HOSTIP", "NET", "NET6", "REGISTRY", "ID", "LOG", "COMPOSE_PROJECT_NAME",
 	}, e.pass...) {
 		if v := ts.Getenv(key); v != "" {
 			cmd.Env = append(cmd.Env, key+"="+v)

@@ -37,7 +37,7 @@ func composeEntries() []Entry {
 			Commands: []string{"compose build"}, Flag: "print", Kind: Differs, Why: "The file has the labels of the project as well.",
 		},
 		{
-			Commands: []string{"compose up", "compose create", "compose run"}, Flag: "yes", Kind: Differs,
+			Commands: []string{"compose up", "compose create"}, Flag: "yes", Kind: Differs,
 			Why: "Nothing is asked: a volume whose settings have changed is kept, with a warning.",
 		},
 		{

@@ -74,6 +74,8 @@ func NewCmdCompose(f *factory.Factory, builder Builder) *cobra.Command {
 		return g.check()
 	}
 	group.AddCommand(commands(g)...)
+	addRefused(group)
+	addViz(g, group)
 	return group
 }
 

@@ -38,6 +38,8 @@ func newCmdDown(g *Project) *cobra.Command {
 	fs.BoolVar(&o.Down.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
 	fs.IntVarP(&timeout, "timeout", "t", 0, "Seconds to wait before a container is killed")
 	fs.BoolVarP(&o.Down.Volumes, "volumes", "v", false, "Remove the project's volumes, and those without a name")
+	fs.BoolVar(&o.Down.Volumes, "volume", false, "Older name of --volumes")
+	_ = fs.MarkHidden("volume")
 	fs.StringVar(&o.Down.Images, "rmi", "", `Remove images: "all", or "local" for those without a name in the file`)
 	return cmd
 }

@@ -29,6 +29,10 @@ type FollowOptions struct {
 	ExitCodeFrom                string
 	NoColor, NoPrefix           bool
 	Timestamps                  bool
+
+	// lasting goes on when all containers have ended, and with those that come:
+	// changed files make new ones.
+	lasting bool
 }
 
 func (f *FollowOptions) register(fs *pflag.FlagSet) {
@@ -94,9 +98,12 @@ func (f *FollowOptions) run(ctx context.Context, s *session, p *types.Project, a
 		}
 	}
 	if len(names) > 0 {
-		fmt.Fprintf(s.IO.Err, "Attaching to %s\n", strings.Join(names, ", "))
+		fmt.Fprintf(s.IO.Out, "Attaching to %s\n", strings.Join(names, ", "))
 	}
 	v := newView(s.Project, names, f.NoColor, f.NoPrefix)
+	if f.lasting {
+		return (&lasting{FollowOptions: f, s: s, p: p, v: v, asked: asked}).run(ctx, shown, since, timeout)
+	}
 	// The output of a container is read to its end after an abort.
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -191,8 +198,9 @@ func names(all []compose.Container) []string {
 // await waits until the services are up: healthy where that is checked, running
 // otherwise. One that has ended well, and is not to run again, is up.
 func (o *UpOptions) await(ctx context.Context, s *session, p *types.Project) error {
-	limited, cancel := ctx, context.CancelFunc(func() {})
+	limited, cancel := context.WithCancel(ctx)
 	if o.WaitTimeout > 0 {
+		cancel()
 		limited, cancel = context.WithTimeout(ctx, time.Duration(o.WaitTimeout)*time.Second)
 	}
 	defer cancel()
@@ -200,24 +208,50 @@ func (o *UpOptions) await(ctx context.Context, s *session, p *types.Project) err
 	if err != nil {
 		return err
 	}
-	for _, c := range observed.Containers {
+	show, end := s.show()
+	defer end()
+	if show == nil {
+		show = func(compose.Event) {}
+	}
+	failed := make([]error, len(observed.Containers))
+	var wait sync.WaitGroup
+	for i, c := range observed.Containers {
 		if _, ours := p.Services[c.Service]; !ours || c.OneOff {
 			continue
 		}
-		if err := awaitContainer(limited, s, c); err != nil {
-			if limited.Err() != nil && ctx.Err() == nil {
-				return fmt.Errorf("%s is not up after %d seconds; it goes on", c.Name, o.WaitTimeout)
+		wait.Go(func() {
+			id := "Container " + c.Name
+			show(compose.Event{ID: id, Status: "Waiting"})
+			word := "Healthy"
+			if word, failed[i] = awaitContainer(limited, s, c); failed[i] != nil {
+				word = "Error"
+				cancel() // one is enough
 			}
+			show(compose.Event{ID: id, Status: word, Done: true, Failed: failed[i] != nil})
+		})
+	}
+	wait.Wait()
+	if errors.Is(context.Cause(limited), context.DeadlineExceeded) && ctx.Err() == nil {
+		return fmt.Errorf("application not healthy after %s", time.Duration(o.WaitTimeout)*time.Second)
+	}
+	return firstCause(failed)
+}
+
+// firstCause is the first error that is not the consequence of another one.
+func firstCause(all []error) error {
+	for _, err := range all {
+		if err != nil && !errors.Is(err, context.Canceled) {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
-func awaitContainer(ctx context.Context, s *session, c compose.Container) error {
+// awaitContainer waits for one container, and says what it is then.
+func awaitContainer(ctx context.Context, s *session, c compose.Container) (string, error) {
 	checked, err := s.client.Containers.HasHealthcheck(ctx, c.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	cond := container.WaitRunning
 	if checked {
@@ -225,11 +259,14 @@ func awaitContainer(ctx context.Context, s *session, c compose.Container) error 
 	}
 	err = s.client.Containers.WaitFor(ctx, c.ID, cond)
 	if err == nil || ctx.Err() != nil {
-		return err
+		return "Healthy", err
 	}
 	info, ierr := s.client.Containers.Inspect(ctx, c.ID, container.InspectOptions{})
-	if ierr == nil && info.State.Status == apicontainer.StateExited && info.State.ExitCode == 0 && info.HostConfig.RestartPolicy.IsNone() {
-		return nil
+	if ierr != nil || info.State.Status != apicontainer.StateExited {
+		return "", err
 	}
-	return err
+	if info.State.ExitCode == 0 && info.HostConfig.RestartPolicy.IsNone() {
+		return "Exited", nil
+	}
+	return "", fmt.Errorf("container %s exited (%d)", c.Name, info.State.ExitCode)
 }

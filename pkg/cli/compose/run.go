@@ -76,6 +76,10 @@ func (o *RunOptions) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.UseAliases, "use-aliases", false, "Answer to the service's names on its networks")
 	fs.StringVarP(&o.User, "user", "u", "", "User, and group after a colon, by name or number")
 	fs.StringArrayVarP(&o.Volumes, "volume", "v", nil, "Mount a volume or a folder")
+	fs.StringArrayVar(&o.Labels, "labels", nil, "Older name of --label")
+	fs.StringArrayVar(&o.Volumes, "volumes", nil, "Older name of --volume")
+	_ = fs.MarkHidden("labels")
+	_ = fs.MarkHidden("volumes")
 	fs.StringVarP(&o.WorkDir, "workdir", "w", "", "Folder to start in")
 }
 

@@ -26,6 +26,7 @@ type UpOptions struct {
 	Scale       []string
 	Wait        bool
 	WaitTimeout int // seconds; 0: no limit
+	Watch       bool
 	Follow      FollowOptions
 
 	timeout int
@@ -39,6 +40,9 @@ func (o *UpOptions) common(fs *pflag.FlagSet) {
 	o.Obtain.register(fs)
 	fs.BoolVar(&o.Up.RemoveOrphans, "remove-orphans", false, "Remove containers of services that are not in the file")
 	fs.StringArrayVar(&o.Scale, "scale", nil, "SERVICE=NUM containers, whatever the file says")
+	fs.BoolP("yes", "y", false, "Answer yes to questions: nothing is asked")
+	fs.Bool("y", false, "Older form of -y")
+	_ = fs.MarkHidden("y")
 }
 
 func newCmdUp(g *Project) *cobra.Command {
@@ -62,6 +66,8 @@ func newCmdUp(g *Project) *cobra.Command {
 	fs.IntVarP(&o.timeout, "timeout", "t", 0, "Seconds to wait before a container is killed")
 	fs.BoolVar(&o.Wait, "wait", false, "Return once services are running or healthy; implies --detach")
 	fs.IntVar(&o.WaitTimeout, "wait-timeout", 0, "Seconds that --wait may take")
+	fs.BoolVarP(&o.Watch, "watch", "w", false, "Bring containers up to date when files change")
+	fs.Bool("menu", false, "No effect: there is no menu")
 	o.Follow.register(fs)
 	return cmd
 }
@@ -80,6 +86,8 @@ func (o *UpOptions) complete(fs *pflag.FlagSet) error {
 		return errors.New("--force-recreate and --no-recreate are incompatible")
 	case o.Up.RecreateDeps && o.Up.NoRecreate:
 		return errors.New("--always-recreate-deps and --no-recreate are incompatible")
+	case o.Detach && o.Watch:
+		return errors.New("--watch is for containers in the foreground: leave out --detach and --wait, or use `compose watch`")
 	case o.Detach && o.Follow.aborts():
 		return errors.New("--abort-on-container-exit, --abort-on-container-failure and --exit-code-from are for containers in the foreground: leave out --detach and --wait")
 	}
@@ -149,6 +157,14 @@ func runUp(ctx context.Context, o *UpOptions) error {
 	if err := o.Follow.check(p); err != nil {
 		return err
 	}
+	var changes *watching
+	if o.Watch {
+		if changes, err = (&WatchOptions{UpOptions: *o, Prune: true}).watcher(p); err != nil {
+			return err
+		}
+		defer changes.files.Close()
+		changes.s = s
+	}
 	since := time.Now()
 	if err := o.apply(ctx, s, p); err != nil || o.DryRun || o.Up.NoStart {
 		return err
@@ -159,7 +175,13 @@ func runUp(ctx context.Context, o *UpOptions) error {
 	if o.Detach {
 		return nil
 	}
-	return o.Follow.run(ctx, s, p, o.Up.Services, since, o.Up.Timeout)
+	if changes == nil {
+		return o.Follow.run(ctx, s, p, o.Up.Services, since, o.Up.Timeout)
+	}
+	o.Follow.lasting = true
+	return changes.beside(ctx, func(ctx context.Context) error {
+		return o.Follow.run(ctx, s, p, o.Up.Services, since, o.Up.Timeout)
+	})
 }
 
 // apply plans and carries out, with nobody else at the project.
@@ -184,13 +206,19 @@ func (o *UpOptions) apply(ctx context.Context, s *session, p *types.Project) err
 		_, err := fmt.Fprintf(o.IO.Out, "%s%s", have.plans, plan)
 		return err
 	}
-	return s.carryOut(ctx, s.executor(p.Name, p, have.observed), plan)
+	return s.carryOut(ctx, s.executor(p.Name, p, have.observed), plan, compose.Unchanged(p, have.observed, plan)...)
 }
 
-// carryOut applies a plan and shows how far it has come.
-func (s *session) carryOut(ctx context.Context, e *compose.Executor, plan *compose.Plan) error {
+// carryOut applies a plan and shows how far it has come. What is told already is
+// about what stays as it is.
+func (s *session) carryOut(ctx context.Context, e *compose.Executor, plan *compose.Plan, told ...compose.Event) error {
 	progress, end := s.show()
 	defer end()
 	e.Progress = progress
+	for _, event := range told {
+		if progress != nil {
+			progress(event)
+		}
+	}
 	return e.Apply(ctx, plan)
 }
