@@ -27,15 +27,15 @@ func Main(ctx context.Context, args []string, streams *iostreams.IOStreams) int 
 
 // MainWithBuilder is Main in the program that builds by itself.
 func MainWithBuilder(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner) int {
-	return run(ctx, args, streams, builder, nil)
+	return execute(ctx, args, streams, builder, nil)
 }
 
 // MainWithImageTools is Main in the program that has the tools for images.
 func MainWithImageTools(ctx context.Context, args []string, streams *iostreams.IOStreams, tools imagetools.Tools) int {
-	return run(ctx, args, streams, nil, tools)
+	return execute(ctx, args, streams, nil, tools)
 }
 
-func run(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner, tools imagetools.Tools) int {
+func execute(ctx context.Context, args []string, streams *iostreams.IOStreams, builder build.Runner, tools imagetools.Tools) int {
 	// Most commands end before a collection would pay: `ps` of 200 containers
 	// takes a tenth less processor time.
 	debug.SetGCPercent(400)

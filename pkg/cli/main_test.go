@@ -148,7 +148,8 @@ func TestGlobalFlags(t *testing.T) {
 	} {
 		var g globalFlags
 		ios, _, _, _ := iostreams.Test()
-		root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}}, &g, nil)
+		none := func() (*config.Config, error) { return &config.Config{}, nil }
+		root := NewCmdRoot(&factory.Factory{IO: ios, Signals: &factory.Signals{}, Config: none}, &g, nil)
 		root.SetArgs(strings.Fields(args))
 		var got string
 		stub(root, func() {

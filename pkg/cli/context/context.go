@@ -18,7 +18,7 @@ import (
 // Base is what the options of every verb begin with.
 type Base struct {
 	IO    *iostreams.IOStreams
-	Store contexts.Store
+	Store func() contexts.Store
 	// Config is the configuration in force.
 	Config func() (*config.Config, error)
 	// Given are the global flags of this command line.
@@ -51,7 +51,7 @@ func NewCmdContext(f *factory.Factory) *cobra.Command {
 // names completes the names of contexts.
 func names(f *factory.Factory) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		list, _ := f.Contexts.List() // what cannot be read is not offered
+		list, _ := f.Contexts().List() // what cannot be read is not offered
 		var out []cobra.Completion
 		for _, c := range list {
 			if !strings.Contains(" "+strings.Join(args, " ")+" ", " "+c.Name+" ") {
@@ -81,7 +81,7 @@ func (b *Base) apply(c *contexts.Context, docker map[string]string) error {
 		case "host":
 			c.Host = value
 		case "from":
-			from, err := b.Store.Get(value)
+			from, err := b.Store().Get(value)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func (b *Base) overridden() {
 	if err != nil || cfg.Context != contexts.Default {
 		return
 	}
-	if current, err := b.Store.Current(); err == nil && current != contexts.Default && b.Given().Context == nil {
+	if current, err := b.Store().Current(); err == nil && current != contexts.Default && b.Given().Context == nil {
 		fmt.Fprintf(b.IO.Err, "Warning: an address given by environment or flag overrides the current context. To use %q, give the global --context flag or unset NERD_ADDRESS and CONTAINERD_ADDRESS.\n", current)
 	}
 }

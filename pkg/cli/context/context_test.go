@@ -29,7 +29,7 @@ func (x *fixture) run(in string, words ...string) (stdout, stderr string, err er
 		x.t.Fatal(err)
 	}
 	f := &factory.Factory{
-		IO: ios, Contexts: x.store, Flags: func() config.Flags { return x.given },
+		IO: ios, Contexts: func() contexts.Store { return x.store }, Flags: func() config.Flags { return x.given },
 		Config: func() (*config.Config, error) { return &config.Config{Context: current, Address: "/conf.sock"}, nil },
 	}
 	cmd := NewCmdContext(f)
@@ -138,7 +138,7 @@ func TestCompletion(t *testing.T) {
 	if err := x.store.Create(contexts.Context{Name: "far", Description: "away"}); err != nil {
 		t.Fatal(err)
 	}
-	f := &factory.Factory{Contexts: x.store}
+	f := &factory.Factory{Contexts: func() contexts.Store { return x.store }}
 	got, directive := names(f)(nil, []string{"default"}, "")
 	if directive != cobra.ShellCompDirectiveNoFileComp || len(got) != 1 || got[0] != "far\taway" {
 		t.Errorf("%q, %d", got, directive)

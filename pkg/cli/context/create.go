@@ -60,7 +60,7 @@ func runCreate(_ context.Context, o *CreateOptions) error {
 	var c contexts.Context
 	if o.From != "" {
 		var err error
-		if c, err = o.Store.Get(o.From); err != nil {
+		if c, err = o.Store().Get(o.From); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func runCreate(_ context.Context, o *CreateOptions) error {
 	if err := o.apply(&c, o.Docker); err != nil {
 		return err
 	}
-	if err := o.Store.Create(c); err != nil {
+	if err := o.Store().Create(c); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.IO.Out, o.Name)
@@ -105,7 +105,7 @@ func runUpdate(_ context.Context, o *CreateOptions) error {
 	if err := contexts.CheckName(o.Name); err != nil {
 		return err
 	}
-	c, err := o.Store.Get(o.Name)
+	c, err := o.Store().Get(o.Name)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func runUpdate(_ context.Context, o *CreateOptions) error {
 	if err := o.apply(&c, o.Docker); err != nil {
 		return err
 	}
-	if err := o.Store.Update(c); err != nil {
+	if err := o.Store().Update(c); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.IO.Out, o.Name)

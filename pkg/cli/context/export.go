@@ -60,18 +60,18 @@ func runExport(_ context.Context, o *TransferOptions) error {
 	case path == stdio && o.IO.OutIsTerminal():
 		return errors.New("cowardly refusing to export to a terminal, specify a file path")
 	case path == stdio:
-		return o.Store.Export(o.Name, o.IO.Out)
+		return o.Store().Export(o.Name, o.IO.Out)
 	case path == "":
 		path = o.Name + ".dockercontext"
 	}
-	if _, err := o.Store.Get(o.Name); err != nil {
+	if _, err := o.Store().Get(o.Name); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.Store.Export(o.Name, file), file.Close()); err != nil {
+	if err := errors.Join(o.Store().Export(o.Name, file), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	fmt.Fprintf(o.IO.Err, "Written file %q\n", path)
@@ -112,7 +112,7 @@ func runImport(_ context.Context, o *TransferOptions) error {
 		defer file.Close()
 		from = file
 	}
-	if err := o.Store.Import(o.Name, from); err != nil {
+	if err := o.Store().Import(o.Name, from); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.IO.Out, o.Name)

@@ -82,9 +82,9 @@ func runInspect(_ context.Context, o *InspectOptions) error {
 	}
 	var failed []error
 	for _, name := range names {
-		c, err := o.Store.Get(name)
+		c, err := o.Store().Get(name)
 		if err == nil {
-			err = out.Add(shapeOf(c, cfg.Address, o.Store.Path(name)))
+			err = out.Add(shapeOf(c, cfg.Address, o.Store().Path(name)))
 		}
 		if err != nil {
 			failed = append(failed, err)

@@ -45,7 +45,7 @@ func runList(_ context.Context, o *ListOptions) error {
 	if err != nil {
 		return err
 	}
-	list, failed := o.Store.List()
+	list, failed := o.Store().List()
 	shown := make([]*formatter.ClientContext, 0, len(list))
 	for _, c := range list {
 		row := &formatter.ClientContext{Name: c.Name, Description: c.Description, DockerEndpoint: endpoint(c, cfg.Address), Current: c.Name == cfg.Context}

@@ -37,7 +37,7 @@ func NewCmdUse(f *factory.Factory, runF func(context.Context, *UseOptions) error
 }
 
 func runUse(_ context.Context, o *UseOptions) error {
-	if err := o.Store.Use(o.Name); err != nil {
+	if err := o.Store().Use(o.Name); err != nil {
 		return err
 	}
 	fmt.Fprintln(o.IO.Out, o.Name)
@@ -78,7 +78,7 @@ func NewCmdRemove(f *factory.Factory, runF func(context.Context, *RemoveOptions)
 func runRemove(_ context.Context, o *RemoveOptions) error {
 	var failed []error
 	for _, name := range o.Names {
-		if err := o.Store.Remove(name, o.Force); err != nil {
+		if err := o.Store().Remove(name, o.Force); err != nil {
 			failed = append(failed, err)
 			continue
 		}

@@ -33,7 +33,7 @@ type Factory struct {
 	// Flags are the global flags that were given.
 	Flags func() config.Flags
 	// Contexts is the user's store of contexts.
-	Contexts contexts.Store
+	Contexts func() contexts.Store
 	// Config is the merged configuration.
 	Config func() (*config.Config, error)
 	// Client is the library, connected to containerd, which is started if need
@@ -50,7 +50,8 @@ type Factory struct {
 // New makes a Factory whose configuration comes from the file, env and flags;
 // flags is asked only once the command line has been parsed.
 func New(streams *iostreams.IOStreams, env config.LookupEnv, flags func() config.Flags) *Factory {
-	f := &Factory{IO: streams, Signals: &Signals{}, Flags: flags, Contexts: config.Contexts(env)}
+	f := &Factory{IO: streams, Signals: &Signals{}, Flags: flags}
+	f.Contexts = func() contexts.Store { return config.Contexts(env) }
 	f.Config = sync.OnceValues(func() (*config.Config, error) {
 		cfg, err := config.Load(flags(), env)
 		if err != nil {

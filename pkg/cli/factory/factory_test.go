@@ -71,7 +71,7 @@ func TestHelper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"--namespace", "n", "--data-root", "/d", "--run-root", "/r", "--address", "/a.sock", "--snapshotter", "s"}
+	want := []string{"--context", "default", "--namespace", "n", "--data-root", "/d", "--run-root", "/r", "--address", "/a.sock", "--snapshotter", "s"}
 	if !filepath.IsAbs(got[0]) || !slices.Equal(got[1:], want) {
 		t.Fatalf("got %v", got)
 	}

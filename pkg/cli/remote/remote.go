@@ -19,7 +19,7 @@ import (
 )
 
 // local are the commands that concern this machine whatever the context is.
-var local = []string{"context", "config", "completion", "help", "internal"}
+var local = []string{"context", "config", "completion", "help", "internal", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
 
 // files are the commands that work on files of the machine on which they are
 // typed. Where an operand - turns one into a stream, it can be sent.
