@@ -62,6 +62,7 @@ func check(p *types.Project, o *LoadOptions, files []types.ConfigFile) (*types.P
 			errs = append(errs, placed(files, name, err))
 		}
 	}
+	errs = append(errs, checkNames(p, files)...)
 	errs = append(errs, checkPorts(p, files)...)
 	return p, errors.Join(errs...)
 }
@@ -74,27 +75,6 @@ func placed(files []types.ConfigFile, service string, err error) error {
 	}
 	path := append([]string{"services", service}, splitPath(a.Attribute)...)
 	return fmt.Errorf("%s%w", place(files, path...), err)
-}
-
-// checkPorts finds host ports that two services want, or one with several
-// containers.
-func checkPorts(p *types.Project, files []types.ConfigFile) []error {
-	var errs []error
-	users := map[string]string{}
-	for _, name := range p.ServiceNames() {
-		for i, port := range p.Services[name].Ports {
-			if port.Published == "" || port.Published == "0" || strings.Contains(port.Published, "-") {
-				continue
-			}
-			key := port.HostIP + ":" + port.Published + "/" + port.Protocol
-			if other, ok := users[key]; ok {
-				errs = append(errs, fmt.Errorf("%sservice %q: ports: %s is published by %q already",
-					place(files, "services", name, "ports", fmt.Sprint(i)), name, strings.TrimPrefix(key, ":"), other))
-			}
-			users[key] = name
-		}
-	}
-	return errs
 }
 
 // projectModel is the project as it would be written, where attributes that were

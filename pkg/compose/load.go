@@ -65,7 +65,9 @@ func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 		return nil, err
 	}
 	registerFormats()
-	project, err := loader.LoadWithContext(ctx, details(po, files), o.loaderOptions(po, files)...)
+	project, err := safely(files, func() (*types.Project, error) {
+		return loader.LoadWithContext(ctx, details(po, files), o.loaderOptions(po, files)...)
+	})
 	if err != nil {
 		return nil, explain(err, files)
 	}
@@ -85,7 +87,10 @@ func LoadModel(ctx context.Context, o LoadOptions) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := loader.LoadModelWithContext(ctx, details(po, files), o.loaderOptions(po, files)...)
+	registerFormats()
+	model, err := safely(files, func() (map[string]any, error) {
+		return loader.LoadModelWithContext(ctx, details(po, files), o.loaderOptions(po, files)...)
+	})
 	return model, explain(err, files)
 }
 

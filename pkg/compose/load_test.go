@@ -116,6 +116,10 @@ func TestProjectName(t *testing.T) {
 			t.Errorf("%+v: %v, %v", c, p, err)
 		}
 	}
+	p, err := Load(t.Context(), LoadOptions{Files: []string{write(t, "name: ../X\nservices: {s: {image: x}}\n")}})
+	if err != nil || p.Name != "x" {
+		t.Errorf("a file's name ../X: %v, %v", p, err)
+	}
 	for _, bad := range []string{"../x", "A", "a b", "-a"} {
 		if CheckProjectName(bad) == nil {
 			t.Errorf("%q was accepted", bad)

@@ -43,7 +43,7 @@ func checkYAML(files []types.ConfigFile) error {
 // lines from 0 where it says what it was parsing, from 1 elsewhere.
 func yamlError(name string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	found := match(`^(while .*?: )?line (\d+)(?:, column (\d+))?: (.*)$`, text)
+	found := match(`^(while .*(?:: |at ))?line (\d+)(?:, column (\d+))?: (.*)$`, text)
 	if found == nil {
 		return fmt.Errorf("%s: %s", name, text)
 	}
@@ -153,6 +153,13 @@ func explain(err error, files []types.ConfigFile) error {
 		return nil
 	}
 	text := err.Error()
+	if other := match(`failed to parse (.+?): `, text); other != nil { // which was included or extended
+		if content, readErr := readFile(other[1]); readErr == nil {
+			if found := checkYAML([]types.ConfigFile{{Filename: other[1], Content: content}}); found != nil {
+				return found
+			}
+		}
+	}
 	path := ""
 	if found := match(`\b(?:services|networks|volumes|secrets|configs)(?:\.[A-Za-z0-9_-]+)+`, text); found != nil {
 		path = found[0]
