@@ -1,7 +1,7 @@
 #!/bin/sh
-# Shows the main job on this machine: an image from a root file system made on
-# the spot, a command, a web server on a published port, and what one does with
-# them. Can be run again at any time.
+# Shows the main job on this machine: an image built from a Dockerfile, a command, a
+# web server on a published port, and what one does with them. Can be run again at
+# any time.
 #
 #   NERD_BIN_DIR  folder of nerd, default bin
 set -eu
@@ -62,16 +62,25 @@ show 'nerd --version'
 show 'nerd engine up'
 nerd rm -f demo-web >/dev/null 2>&1 || true # of a demonstration that was stopped half-way
 
-rootfs=$work/rootfs
-mkdir -p "$rootfs/bin" "$rootfs/www" "$rootfs/tmp" "$rootfs/etc"
-cp "$busybox" "$rootfs/bin/busybox"
-chroot "$rootfs" /bin/busybox --install -s /bin 2>/dev/null || fail "$busybox is not static: apt-get install busybox-static"
-echo 'Hello from a container.' >"$rootfs/www/index.html"
-echo 'root:x:0:0:root:/root:/bin/sh' >"$rootfs/etc/passwd"
+mkdir -p "$work/context"
+cp "$busybox" "$work/context/busybox"
+echo 'Hello from a container.' >"$work/context/index.html"
+cat >"$work/context/Dockerfile" <<'EOF'
+FROM scratch AS shell
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+RUN echo root:x:0:0:root:/root:/bin/sh >/etc/passwd
+CMD ["sh"]
 
-printf '\n# A root file system of one program becomes an image.\n'
+FROM shell
+COPY index.html /www/
+EXPOSE 80
+EOF
+
+printf '\n# A Dockerfile becomes an image, around one static program.\n'
 cd "$work"
-show "tar -C rootfs -c . | nerd import -c 'CMD [\"sh\"]' - demo/busybox"
+show 'cat context/Dockerfile'
+show 'nerd build -t demo/busybox context'
 show 'nerd images demo/busybox'
 
 printf '\n# Run a command; its output and its exit code are the ones of the command.\n'

@@ -18,7 +18,10 @@ have iptables || need iptables
 have ip || need iproute2
 have git || need git
 have curl || need curl
+have openssl || need openssl
 have docker-registry || need docker-registry
+# The bases of the examples are made of Debian's packages.
+have mmdebstrap || need mmdebstrap
 have iperf3 || need iperf3
 have dnsmasq || need dnsmasq-base
 # A busybox that is linked dynamically cannot be the only file of an image.
