@@ -180,7 +180,7 @@ func walk(cmd *cobra.Command, fn func(*cobra.Command)) {
 }
 
 // takesFiles are the commands whose arguments the shell completes by itself.
-var takesFiles = []string{"import", "load"}
+var takesFiles = []string{"import", "load", "preload"}
 
 // The help of every command reads alike.
 func TestTree(t *testing.T) {

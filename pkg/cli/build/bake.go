@@ -37,6 +37,8 @@ func NewCmdBake(f *factory.Factory, r Runner) *cobra.Command {
 		Short:                 "Build from a file",
 		Annotations:           map[string]string{aliases: "nerd bake, nerd builder bake, nerd buildx bake, nerd buildx f"},
 		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
+		ValidArgsFunction:     cobra.NoFileCompletions, // targets are in a file that only the companion reads
 		Example:               "  nerd buildx bake\n  nerd buildx bake --print release\n  nerd buildx bake --set '*.args.VERSION=1.2' app",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Targets = args

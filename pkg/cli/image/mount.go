@@ -34,6 +34,7 @@ func NewCmdMount(f *factory.Factory, runF func(context.Context, *MountOptions) e
 		Long:                  "Mount the root file system of images, to be read, and print where. It stays until it is\nunmounted or the machine stops. A PATH, which begins with a slash or a dot, is the folder\nto mount a single image at. Without an image, list what is mounted.",
 		Example:               "  cat $(nerd image mount app)/etc/os-release\n  nerd image mount app /mnt\n  nerd image unmount app",
 		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
 		ValidArgsFunction:     complete.Images(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Refs = args

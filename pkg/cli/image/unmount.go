@@ -31,6 +31,7 @@ func NewCmdUnmount(f *factory.Factory, runF func(context.Context, *UnmountOption
 		Short:                 "Unmount images that were mounted to look inside",
 		Annotations:           map[string]string{aliases: "nerd image unmount, nerd image umount"},
 		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
 		ValidArgsFunction:     complete.Images(f),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Refs = args
