@@ -12,6 +12,7 @@ import (
 	"github.com/nerd-cli/nerd/pkg/cli/flagx"
 	"github.com/nerd-cli/nerd/pkg/cli/format"
 	"github.com/nerd-cli/nerd/pkg/cli/imagetools"
+	"github.com/nerd-cli/nerd/pkg/cli/progress"
 	"github.com/nerd-cli/nerd/pkg/image"
 )
 
@@ -105,7 +106,10 @@ func rewriteShown(ctx context.Context, f *factory.Factory, source string, opts i
 	if err != nil {
 		return err
 	}
-	printer := newPrinter(f.IO)
+	printer := progress.Quiet()
+	if f.IO.ErrIsTerminal() {
+		printer = newPrinter(f.IO)
+	}
 	opts.Progress = show(printer)
 	made, err := client.Images.Rewrite(ctx, source, opts)
 	printer.Close()

@@ -221,6 +221,7 @@ func TestRecipientsAndKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		alice.key: "", locked + ":pass=pass word": "", locked + ":file=" + word: "",
 		locked: "has a password", locked + ":pass=wrong": "has another password", locked + ":file=" + none: "no such file",
+		writePEM(t, word+"8", "ENCRYPTED PRIVATE KEY", []byte{1}): "encrypted as PKCS#8",
 		locked + ":fd=3": "cannot be read from a descriptor", none: "no such file", alice.public: "no private key",
 	} {
 		var keys Keys

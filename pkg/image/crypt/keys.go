@@ -1,6 +1,7 @@
 package crypt
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -83,6 +84,8 @@ func (k *Keys) Add(text string) error {
 		return errs.WithHint(image.Errorf(errdefs.ErrInvalidArgument, "key %s has a password", file), "give it with a file, %s:file=FILE", file)
 	case utils.IsPasswordError(err):
 		return image.Errorf(errdefs.ErrInvalidArgument, "key %s has another password", file)
+	case bytes.Contains(data, []byte("BEGIN ENCRYPTED PRIVATE KEY")):
+		return errs.WithHint(image.Errorf(errdefs.ErrNotImplemented, "key %s is encrypted as PKCS#8, which cannot be read", file), "openssl rsa -traditional -aes256 -in %s -out NEW", file)
 	case err != nil:
 		return image.Errorf(errdefs.ErrInvalidArgument, "key %s is no private key that can be used, such as PKCS#8 in PEM", file)
 	}
