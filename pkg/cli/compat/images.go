@@ -37,7 +37,11 @@ func toolEntries() []Entry {
 		out = append(out, Entry{Commands: []string{"image convert"}, Flag: flag, Kind: Refused, Why: "Needs overlaybd's own programs.", Instead: "use --estargz, --zstdchunked or --erofs"})
 	}
 	for _, flag := range []string{"soci", "soci-min-layer-size", "soci-span-size"} {
-		out = append(out, Entry{Commands: []string{"image convert", "push"}, Flag: flag, Kind: Refused, Why: "Needs SOCI's own programs.", Instead: "use nerd image convert --estargz"})
+		commands := []string{"image convert", "push"}
+		if flag == "soci" {
+			commands = commands[:1]
+		}
+		out = append(out, Entry{Commands: commands, Flag: flag, Kind: Refused, Why: "Needs SOCI's own programs.", Instead: "use nerd image convert --estargz"})
 	}
 	return append(out,
 		Entry{Commands: []string{"pull"}, Flag: "soci-index-digest", Kind: Refused, Why: "Needs SOCI's own programs.", Instead: "use nerd image convert --estargz, and --snapshotter stargz"},
