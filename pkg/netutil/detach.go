@@ -93,6 +93,7 @@ func (s *Service) del(ctx context.Context, rec *record, j *joined) error {
 	if err != nil {
 		return err
 	}
+	s.releaseDHCP(ctx, list, rt, j.Result)
 	err = s.cni.DelNetworkList(ctx, list, rt)
 	leases, leaseErr := s.leasesOf(list.Name, rec.ID)
 	if leaseErr == nil {

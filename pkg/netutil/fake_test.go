@@ -35,6 +35,7 @@ type fakeHost struct {
 	tuned    []string
 	cleared  []string
 	marks    map[string]string
+	released []string
 }
 
 func (h *fakeHost) pin(path string) error {
@@ -113,6 +114,10 @@ func (h *fakeHost) route(_ string, want []defaultRoute) error {
 
 func (h *fakeHost) tune(_, dev string, addrs []netip.Addr, sysctls map[string]string) error {
 	h.tuned = append(h.tuned, fmt.Sprint(dev, addrs, sysctls))
+	return nil
+}
+func (h *fakeHost) release(_ context.Context, _, dev string, l dhcpLease) error {
+	h.released = append(h.released, fmt.Sprintf("%s %s %s %q", dev, l.addr, l.mac, l.client))
 	return nil
 }
 func (h *fakeHost) firewall(context.Context) (string, error) { return h.backend, nil }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/api/types/network"
 )
@@ -200,7 +199,6 @@ func TestRealDHCP(t *testing.T) {
 	server := exec.CommandContext(ctx, "nsenter", "--net="+other, "busybox", "udhcpd", "-f", conf)
 	must(t, server.Start())
 	t.Cleanup(func() { cancel(); _ = server.Wait() })
-	time.Sleep(200 * time.Millisecond) // it opens its socket
 	_, err := s.Create(t.Context(), CreateOptions{Name: "lan", Driver: driverMacvlan, Options: map[string]string{optParent: "lan0"}, IPAM: network.IPAM{Driver: "dhcp"}})
 	must(t, err)
 	got := joinReal(t, s, 1, "lan")["lan"]

@@ -98,6 +98,7 @@ type host interface {
 	clear(ctx context.Context, gone *Network, all []*Network, rs ruleSet) error // take a network's rules away
 	route(path string, want []defaultRoute) error                               // the default routes in a namespace
 	tune(path, dev string, addrs []netip.Addr, sysctls map[string]string) error // what plugins do not set
+	release(ctx context.Context, path, dev string, l dhcpLease) error           // give a lease of DHCP back
 	orphans(networks []*Network, netnsDir string) ([]string, error)             // interfaces of no container
 	deleteLink(name string) error
 	portRules(ctx context.Context, networks []*Network) ([]portRule, error)
