@@ -53,11 +53,15 @@ func run(ctx context.Context, path string) error {
 	defer lock.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, w, err := newController(ctx, cfg)
+	w, finish, err := chooseWorker(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer w.finish()
+	defer finish()
+	c, err := newController(ctx, cfg, w)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	server := grpc.NewServer(serverOptions(cfg, cancel)...)
 	healthv1.RegisterHealthServer(server, health.NewServer())
@@ -97,33 +101,43 @@ func serverOptions(cfg *settings, end func()) []grpc.ServerOption {
 	}
 }
 
-func newController(ctx context.Context, cfg *settings) (*control.Controller, *imageWorker, error) {
+// chooseWorker makes the one worker, that on containerd unless it is switched off.
+// The function that comes with it waits for what the worker has still to write.
+func chooseWorker(ctx context.Context, cfg *settings) (worker.Worker, func(), error) {
+	if on := cfg.Workers.Containerd.Enabled; on == nil || *on {
+		w, err := newWorker(ctx, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return w, w.finish, nil
+	}
+	w, err := newRuncWorker(ctx, cfg)
+	return w, func() {}, err
+}
+
+func newController(ctx context.Context, cfg *settings, w worker.Worker) (*control.Controller, error) {
 	sessions, err := session.NewManager()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	hosts := registryHosts(cfg.nerd)
-	w, err := newWorker(ctx, cfg, hosts)
-	if err != nil {
-		return nil, nil, err
-	}
 	workers := &worker.Controller{}
 	if err := workers.Add(w); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	gw, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	cache, err := bboltcachestorage.NewStore(filepath.Join(cfg.Root, "cache.db"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	history, err := boltutil.SafeOpen(filepath.Join(cfg.Root, "history.db"), 0o600, &bolt.Options{FreelistType: bolt.FreelistMapType})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c, err := control.NewController(control.Opt{
+	return control.NewController(control.Opt{
 		SessionManager:   sessions,
 		WorkerController: workers,
 		Frontends: map[string]frontend.Frontend{
@@ -150,5 +164,4 @@ func newController(ctx context.Context, cfg *settings) (*control.Controller, *im
 		GarbageCollect: w.GarbageCollect,
 		GracefulStop:   ctx.Done(),
 	})
-	return c, w, err
 }

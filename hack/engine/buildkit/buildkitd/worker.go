@@ -6,7 +6,6 @@ import (
 	"time"
 
 	ctd "github.com/containerd/containerd/v2/client"
-	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/exporter"
@@ -33,7 +32,7 @@ type imageWorker struct {
 	store *direct.Store // nil if containerd's folder is out of reach
 }
 
-func newWorker(ctx context.Context, cfg *settings, hosts docker.RegistryHosts) (*imageWorker, error) {
+func newWorker(ctx context.Context, cfg *settings) (*imageWorker, error) {
 	c := cfg.Workers.Containerd
 	opt, err := containerd.NewWorkerOpt(containerd.WorkerOptions{
 		Root:            cfg.Root,
@@ -49,11 +48,7 @@ func newWorker(ctx context.Context, cfg *settings, hosts docker.RegistryHosts) (
 	if err != nil {
 		return nil, err
 	}
-	opt.GCPolicy = gcPolicy(c.GCConfig, cfg.Root)
-	opt.BuildkitVersion = client.BuildkitVersion{
-		Package: version.Package, Version: version.Version, Revision: version.Revision, DockerfileVersion: dockerfileversion.Version(),
-	}
-	opt.RegistryHosts = hosts
+	opt = common(opt, cfg, c.GCConfig)
 	w := &imageWorker{}
 	exports, err := contentExports(ctx, c.Address)
 	if err == nil {
@@ -66,6 +61,16 @@ func newWorker(ctx context.Context, cfg *settings, hosts docker.RegistryHosts) (
 	}
 	w.Worker, err = base.NewWorker(context.WithoutCancel(ctx), opt)
 	return w, err
+}
+
+// common is what workers of both kinds have.
+func common(opt base.WorkerOpt, cfg *settings, gc config.GCConfig) base.WorkerOpt {
+	opt.GCPolicy = gcPolicy(gc, cfg.Root)
+	opt.BuildkitVersion = client.BuildkitVersion{
+		Package: version.Package, Version: version.Version, Revision: version.Revision, DockerfileVersion: dockerfileversion.Version(),
+	}
+	opt.RegistryHosts = registryHosts(cfg.nerd)
+	return opt
 }
 
 // finish waits for what is still to be written to the disk.
