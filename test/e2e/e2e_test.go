@@ -70,6 +70,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, suite.params("."))
 }
 
+// TestIdioms runs what shell scripts do with docker, by that name.
+func TestIdioms(t *testing.T) {
+	testscript.Run(t, suite.params("idioms"))
+}
+
 // TestGuestScripts runs what needs systemd, cgroup v2 or AppArmor.
 func TestGuestScripts(t *testing.T) {
 	if !suite.guest {
