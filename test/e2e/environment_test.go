@@ -93,8 +93,10 @@ func (e *environment) prepare() error {
 	if err := os.Mkdir(filepath.Join(e.dir, "bin"), 0o755); err != nil {
 		return err
 	}
-	if err := os.Symlink(e.bin, filepath.Join(e.dir, "bin", "nerd")); err != nil {
-		return err
+	for _, name := range []string{"nerd", "docker"} {
+		if err := os.Symlink(e.bin, filepath.Join(e.dir, "bin", name)); err != nil {
+			return err
+		}
 	}
 	var err error
 	if e.busybox, err = testimage.Busybox("/bin/busybox"); err != nil {
