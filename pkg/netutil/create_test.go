@@ -2,6 +2,7 @@ package netutil
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -265,6 +266,25 @@ func TestChainRanges(t *testing.T) {
 		got := [2]bool{strings.Contains(string(list.Bytes), `"rangeStart":"10.31.0.64"`), strings.Contains(string(list.Bytes), `"rangeStart":"fd00:31::100"`)}
 		if got != want {
 			t.Errorf("%+v: %s", o, list.Bytes)
+		}
+	}
+}
+
+func TestBridgeAddresses(t *testing.T) {
+	mac := net.HardwareAddr{0x02, 0x42, 0xac, 0x11, 0x00, 0x02}
+	four := Subnet{Subnet: netip.MustParsePrefix("10.9.0.0/24"), Gateway: netip.MustParseAddr("10.9.0.1")}
+	six := Subnet{Subnet: netip.MustParsePrefix("fd00::/64"), Gateway: netip.MustParseAddr("fd00::1")}
+	for _, c := range []struct {
+		subnets []Subnet
+		mac     net.HardwareAddr
+		want    string
+	}{
+		{[]Subnet{four}, mac, "[10.9.0.1/24]"},
+		{[]Subnet{four, six}, mac, "[10.9.0.1/24 fd00::1/64 fe80::42:acff:fe11:2/64]"},
+		{[]Subnet{six}, nil, "[fd00::1/64]"},
+	} {
+		if got := fmt.Sprint(bridgeAddresses(&Network{Subnets: c.subnets}, c.mac)); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
 }

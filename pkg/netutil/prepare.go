@@ -137,11 +137,9 @@ func makeBridge(n *Network) error {
 	}
 	// A process killed here leaves a bridge without its address: whoever comes
 	// next finds it down and does it again.
-	for _, sub := range n.Subnets {
-		addr := &netlink.Addr{IPNet: &net.IPNet{
-			IP: sub.Gateway.AsSlice(), Mask: net.CIDRMask(sub.Subnet.Bits(), sub.Subnet.Addr().BitLen()),
-		}}
-		if sub.Gateway.Is6() {
+	for _, p := range bridgeAddresses(n, link.Attrs().HardwareAddr) {
+		addr := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
+		if p.Addr().Is6() {
 			addr.Flags = unix.IFA_F_NODAD // or nobody could be answered from it for seconds
 		}
 		if err := netlink.AddrReplace(link, addr); err != nil {
@@ -149,6 +147,29 @@ func makeBridge(n *Network) error {
 		}
 	}
 	return netlink.LinkSetUp(link)
+}
+
+// bridgeAddresses are those a bridge gets: the gateways, and with IPv6 the address
+// for its link that the kernel would choose. The kernel's own is not used before it
+// has made sure, for two seconds, that nobody else has it, and without it the
+// kernel cannot ask for the container that a packet from elsewhere is for: the first
+// connections to published ports would time out.
+func bridgeAddresses(n *Network, mac net.HardwareAddr) []netip.Prefix {
+	var list []netip.Prefix
+	six := false
+	for _, sub := range n.Subnets {
+		list = append(list, netip.PrefixFrom(sub.Gateway, sub.Subnet.Bits()))
+		six = six || sub.Gateway.Is6()
+	}
+	if six && len(mac) == 6 {
+		list = append(list, netip.PrefixFrom(linkLocal(mac), 64))
+	}
+	return list
+}
+
+// linkLocal is the address for the link of an interface, after RFC 4291, appendix A.
+func linkLocal(mac net.HardwareAddr) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: mac[0] ^ 2, 9: mac[1], 10: mac[2], 11: 0xff, 12: 0xfe, 13: mac[3], 14: mac[4], 15: mac[5]})
 }
 
 // randomMAC is a locally administered unicast address.
