@@ -31,6 +31,7 @@ func cases(o options) []benchCase {
 		{"run-d+rm-f", nothing, runAndRemove, noFinish},
 		{"exec", prepareSleeper("exec"), execOnce, removeOne("exec")},
 		{"ps-100", preparePs, listAll, finishPs},
+		{"images-300", prepareImages, listImages, removeImages},
 		{"logs-write", nothing, writeLog, noFinish},
 		{"logs-tail", prepareLog(o.logMB), tailOnce, removeOne("logs")},
 	}
