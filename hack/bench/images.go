@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ func prepareImages(ctx context.Context, t *tool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	if err := writeImages(f); err != nil {
 		return err
 	}
