@@ -1,0 +1,14 @@
+ARG IMG
+FROM $IMG AS base
+ENV PATH=/own:$PATH KEEP=1
+LABEL a=base b=base
+EXPOSE 1
+VOLUME /v
+USER 7
+CMD ["base"]
+ENTRYPOINT ["entry"]
+FROM base
+LABEL b=top
+ENV KEEP=2
+ENTRYPOINT ["other"]
+EXPOSE 2/tcp
