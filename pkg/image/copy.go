@@ -38,7 +38,7 @@ func (s *Service) CopyFrom(ctx context.Context, from *Service, ref, name string)
 		if _, err := check(ctx, desc); err != nil {
 			return nil, err
 		}
-		err := copyBlob(ctx, s.client.Content(), there, source, desc)
+		err := s.copyBlob(ctx, desc, func() (content.ReaderAt, error) { return source.ReaderAt(there, desc) })
 		if errdefs.IsNotFound(err) {
 			return nil, images.ErrSkipDesc // of a platform that is not here
 		}
@@ -60,14 +60,14 @@ func (s *Service) CopyFrom(ctx context.Context, from *Service, ref, name string)
 	return err
 }
 
-// copyBlob copies a blob from the store of another namespace, whose context there
-// is. A store that has it for that namespace gives it to this one by its digest.
-func copyBlob(ctx context.Context, to content.Store, there context.Context, from content.Provider, desc ocispec.Descriptor) error {
-	ra, err := from.ReaderAt(there, desc)
+// copyBlob copies a blob that open opens in another namespace. A store that has it
+// for that one gives it to this one by its digest.
+func (s *Service) copyBlob(ctx context.Context, desc ocispec.Descriptor, open func() (content.ReaderAt, error)) error {
+	ra, err := open()
 	if err != nil {
 		return err
 	}
 	defer ra.Close()
 	desc.Size = ra.Size()
-	return content.WriteBlob(ctx, to, "copy-"+desc.Digest.String(), io.NewSectionReader(ra, 0, desc.Size), desc)
+	return content.WriteBlob(ctx, s.client.Content(), "copy-"+desc.Digest.String(), io.NewSectionReader(ra, 0, desc.Size), desc)
 }

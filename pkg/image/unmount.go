@@ -51,8 +51,8 @@ func (s *Service) mountMatcher(ctx context.Context, ref string) (func(leases.Lea
 		if err != nil {
 			return nil, err
 		}
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if found, err := filepath.EvalSymlinks(path); err == nil {
+			path = found
 		}
 		return func(l leases.Lease) bool { return l.Labels[mountPath] == path }, nil
 	}

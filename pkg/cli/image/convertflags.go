@@ -57,7 +57,9 @@ func (c *conversionFlags) chosen() (imagetools.Conversion, error) {
 		given bool
 		to    imagetools.Conversion
 	}{
-		{c.estargz, c.estargzTo}, {c.zstd, c.zstdTo}, {c.chunked, c.chunkedTo},
+		{c.estargz, c.estargzTo},
+		{c.zstd, c.zstdTo},
+		{c.chunked, c.chunkedTo},
 		{c.erofs, imagetools.Conversion{Kind: imagetools.EROFS, Compressors: c.compressors}},
 		{c.plain, imagetools.Conversion{Kind: imagetools.Uncompressed}},
 	} {

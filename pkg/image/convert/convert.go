@@ -6,7 +6,6 @@ package convert
 
 import (
 	"context"
-
 	"io"
 	"maps"
 	"strings"

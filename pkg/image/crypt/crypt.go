@@ -5,7 +5,6 @@ package crypt
 
 import (
 	"context"
-
 	"io"
 	"maps"
 	"strings"

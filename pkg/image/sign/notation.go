@@ -44,7 +44,7 @@ func CheckNotation(configDir string) (image.Check, error) {
 		if err == nil || errors.Is(err, context.Canceled) {
 			return err
 		}
-		var none notation.ErrorNoApplicableTrustPolicy
+		var none notation.NoApplicableTrustPolicyError
 		if errors.As(err, &none) {
 			return errs.WithHint(image.Errorf(errdefs.ErrPermissionDenied, "no trust policy of notation's is about %s", repo.Name()), "add one to trustpolicy.json in %s", configDir)
 		}
