@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("no tool to measure was found: run make build first")
 	}
 	b := &bench{options: o, tools: tools}
-	for _, c := range cases(o) {
+	for _, c := range append(cases(o), composeCases(dir)...) {
 		if o.only.MatchString(c.name) && ctx.Err() == nil {
 			b.measure(ctx, c)
 		}
