@@ -3,7 +3,6 @@ package compose
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,17 +50,13 @@ func runEvents(ctx context.Context, g *Project, services []string, q event.Query
 	if q.Filter, err = event.NewFilter(map[string][]string{"type": {"container"}, "label": {compose.LabelProject + "=" + name}}); err != nil {
 		return err
 	}
-	err = s.client.Events.Read(ctx, q, func(m events.Message) error {
+	return s.client.Events.Read(ctx, q, func(m events.Message) error {
 		service := m.Actor.Attributes[compose.LabelService]
 		if len(services) > 0 && !slices.Contains(services, service) || strings.EqualFold(m.Actor.Attributes[compose.LabelOneOff], "true") {
 			return nil
 		}
 		return g.printEvent(m, service, asJSON)
 	})
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }
 
 func (g *Project) printEvent(m events.Message, service string, asJSON bool) error {

@@ -86,6 +86,9 @@ func newCmdStart(g *Project) *cobra.Command {
 			return err
 		}
 		p, err := g.load(ctx, nil)
+		if err == nil {
+			p, err = selectServices(p, args, false)
+		}
 		if err != nil {
 			return err
 		}
