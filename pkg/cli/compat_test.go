@@ -20,7 +20,7 @@ func TestCompatNamesWhatExists(t *testing.T) {
 				continue // its companion knows them, and tests them
 			}
 			cmd, _, err := root.Find(strings.Fields(path))
-			if _, refused := compat.RefusedCommand(path); refused {
+			if _, refused := compat.RefusedCommand(path); refused && !strings.Contains(path, " ") {
 				if cmd != root {
 					t.Errorf("%s is refused and there", path)
 				}

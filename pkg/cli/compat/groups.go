@@ -4,6 +4,11 @@ package compat
 func groupEntries() []Entry {
 	return []Entry{
 		{
+			Commands: []string{"system dial-stdio"}, Kind: Refused,
+			Why:     "There is no daemon whose API it could connect to.",
+			Instead: "run nerd itself on the other machine, by a context with an SSH address",
+		},
+		{
 			Commands: []string{"swarm", "service", "stack", "node", "secret"}, Kind: Refused,
 			Why:     "They are for the machines of a swarm, and nerd works on one.",
 			Instead: "use compose on one machine, Kubernetes on several",

@@ -18,7 +18,7 @@ func Shortcuts(f *factory.Factory) []*cobra.Command {
 // NewCmdSystem makes the group.
 func NewCmdSystem(f *factory.Factory) *cobra.Command {
 	cmd := group("system COMMAND", "Manage nerd")
-	cmd.AddCommand(NewCmdDF(f, nil), NewCmdPrune(f, nil), NewCmdEvents(f, nil), NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil))
+	cmd.AddCommand(NewCmdDF(f, nil), NewCmdPrune(f, nil), NewCmdEvents(f, nil), NewCmdInfo(f, nil), NewCmdRepair(f, nil), NewCmdRestore(f, nil), NewCmdDialStdio())
 	return cmd
 }
 
@@ -29,5 +29,21 @@ func group(use, short string) *cobra.Command {
 		Args:                  flagx.NoArgs,
 		DisableFlagsInUseLine: true,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
+// NewCmdDialStdio makes `system dial-stdio`, by which Docker's client reaches the API
+// of a daemon over SSH. There is none here to reach.
+func NewCmdDialStdio() *cobra.Command {
+	return &cobra.Command{
+		Use:                   "dial-stdio",
+		Short:                 "Connect to Docker's API (refused)",
+		Args:                  flagx.NoArgs,
+		Hidden:                true,
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flagx.FlagError(cmd, flagx.Unsupported("Docker's API is", "run nerd itself on the other machine, by a context with an SSH address"))
+		},
 	}
 }
