@@ -15,6 +15,8 @@ type PruneOptions struct {
 	All     bool          // those of the builder itself, too
 	Filters []string      // KEY=VALUE, all of which have to match
 	Keep    int64         // bytes that may stay; 0: none
+	MaxUsed int64         // bytes above which entries go although Keep would have them stay
+	MinFree int64         // bytes of the disk that are to be free
 	Unused  time.Duration // how long an entry has to have been unused
 }
 
@@ -29,7 +31,7 @@ func (b *Builder) Prune(ctx context.Context, opts PruneOptions) ([]Record, error
 			gone = append(gone, r)
 		}
 	}()
-	args := []client.PruneOption{client.WithKeepOpt(opts.Unused, opts.Keep, 0, 0)}
+	args := []client.PruneOption{client.WithKeepOpt(opts.Unused, opts.Keep, opts.MaxUsed, opts.MinFree)}
 	if opts.All {
 		args = append(args, client.PruneAll)
 	}

@@ -237,7 +237,7 @@ func completeNothing(cmd *cobra.Command) {
 
 // shortcuts are the commands that Docker has at the top as well as in a group.
 func shortcuts(f *factory.Factory, builder build.Runner) []*cobra.Command {
-	return slices.Concat([]*cobra.Command{build.NewCmdBuild(f, builder)}, container.Shortcuts(f), image.Shortcuts(f), registry.Shortcuts(f), system.Shortcuts(f))
+	return slices.Concat([]*cobra.Command{build.NewCmdBuild(f, builder), build.NewCmdBake(f, builder)}, container.Shortcuts(f), image.Shortcuts(f), registry.Shortcuts(f), system.Shortcuts(f))
 }
 
 // management are the groups of commands, one per kind of object.

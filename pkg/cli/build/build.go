@@ -114,5 +114,6 @@ func group(f *factory.Factory, use, short string, r Runner) *cobra.Command {
 	made := NewCmdBuild(f, r)
 	made.Aliases = []string{"b"}
 	cmd.AddCommand(made, NewCmdBake(f, r), NewCmdDiskUsage(f, r), NewCmdPrune(f, r), NewCmdRemove(f, nil), NewCmdStop(f, nil))
+	cmd.AddCommand(managing(f, r)...)
 	return cmd
 }

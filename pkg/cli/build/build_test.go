@@ -18,6 +18,8 @@ func (*noted) Bake(context.Context, *BakeOptions) error { return nil }
 
 func (*noted) Prune(context.Context, *PruneOptions) error { return nil }
 
+func (*noted) Show(context.Context, *ShowOptions) error { return nil }
+
 func (*noted) DiskUsage(context.Context, *UsageOptions) error { return nil }
 
 func TestBuildFlags(t *testing.T) {

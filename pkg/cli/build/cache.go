@@ -18,6 +18,9 @@ type PruneOptions struct {
 	Host       string
 	Filter     flagx.Filters
 	Keep       opts.MemBytes
+	MaxUsed    opts.MemBytes // all that the cache may take
+	MinFree    opts.MemBytes // of the disk
+	Verbose    bool
 }
 
 // NewCmdPrune makes "nerd builder prune".
@@ -30,8 +33,8 @@ func NewCmdPrune(f *factory.Factory, r Runner) *cobra.Command {
 		Annotations:           map[string]string{aliases: "nerd builder prune, nerd buildx prune"},
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Keep < 0 {
-				return errors.New("invalid size for --keep-storage: it is negative")
+			if o.Keep < 0 || o.MaxUsed < 0 || o.MinFree < 0 {
+				return errors.New("invalid size: it is negative")
 			}
 			if r == nil {
 				return runCompanion(f)
@@ -45,6 +48,10 @@ func NewCmdPrune(f *factory.Factory, r Runner) *cobra.Command {
 	flags.Var(&o.Filter, "filter", `Provide filter values (e.g. "until=24h")`)
 	flags.BoolVarP(&o.Force, "force", "f", false, "Do not prompt for confirmation")
 	flags.Var(&o.Keep, "keep-storage", "Amount of disk space to keep for cache")
+	flags.Var(&o.Keep, "reserved-space", "Amount of disk space always allowed to keep for cache")
+	flags.Var(&o.MaxUsed, "max-used-space", "Maximum amount of disk space allowed to keep for cache")
+	flags.Var(&o.MinFree, "min-free-space", "Target amount of free disk space after pruning")
+	flags.BoolVar(&o.Verbose, "verbose", false, "Provide a more verbose output")
 	return cmd
 }
 

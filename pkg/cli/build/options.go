@@ -18,6 +18,7 @@ type Runner interface {
 	Bake(ctx context.Context, o *BakeOptions) error
 	Prune(ctx context.Context, o *PruneOptions) error
 	DiskUsage(ctx context.Context, o *UsageOptions) error
+	Show(ctx context.Context, o *ShowOptions) error
 }
 
 // Options are the inputs of "nerd build", as they were typed.

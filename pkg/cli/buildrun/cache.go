@@ -48,17 +48,22 @@ func (Runner) Prune(ctx context.Context, o *clibuild.PruneOptions) error {
 		return err
 	}
 	defer b.Close()
-	gone, err := b.Prune(ctx, build.PruneOptions{All: o.All, Filters: wanted, Keep: o.Keep.Value(), Unused: unused})
+	gone, err := b.Prune(ctx, build.PruneOptions{All: o.All, Filters: wanted, Keep: o.Keep.Value(), MaxUsed: o.MaxUsed.Value(), MinFree: o.MinFree.Value(), Unused: unused})
 	if err != nil {
 		return err
 	}
 	var total int64
 	tw := tabwriter.NewWriter(o.Factory.IO.Out, 1, 8, 1, '\t', 0)
 	for i, r := range gone {
-		if i == 0 {
+		switch {
+		case o.Verbose:
+			printVerbose(tw, &r)
+		case i == 0:
 			fmt.Fprintln(tw, "ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED")
+			fallthrough
+		default:
+			printRecord(tw, &r)
 		}
-		printRecord(tw, &r)
 		total += r.Size
 	}
 	fmt.Fprintf(tw, "Total:\t%s\n", units.HumanSize(float64(total)))
