@@ -146,6 +146,9 @@ func pullAll(ctx context.Context, o *PullOptions, client *nerd.Client, repo refe
 		return err
 	}
 	for _, tag := range tags {
+		if isAttachment(tag) {
+			continue
+		}
 		named, err := reference.WithTag(repo, tag)
 		if err != nil {
 			return fmt.Errorf("registry %s lists a tag that is none: %w", reference.Domain(repo), err)

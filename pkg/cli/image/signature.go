@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -31,6 +32,14 @@ func (s *signature) registerSign(flags *pflag.FlagSet) {
 	flags.StringVar(&s.Kind, "sign", none, `Sign the image ("none", "cosign", "notation")`)
 	flags.StringVar(&s.Key, "cosign-key", "", "File of the private key for --sign=cosign; its password is in COSIGN_PASSWORD")
 	flags.StringVar(&s.KeyName, "notation-key-name", "", "Name of the key for --sign=notation (default: notation's default key)")
+}
+
+// isAttachment tells the tags that hold something about an image, such as its
+// signatures, from those of images: sha256-DIGEST, and that with an ending.
+func isAttachment(tag string) bool {
+	hex, ok := strings.CutPrefix(tag, "sha256-")
+	hex, _, _ = strings.Cut(hex, ".")
+	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }
 
 // wanted tells whether there is anything to do with signatures.

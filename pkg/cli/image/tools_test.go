@@ -190,3 +190,15 @@ func TestReadLists(t *testing.T) {
 		}
 	}
 }
+
+func TestIsAttachment(t *testing.T) {
+	digits := strings.Repeat("0a", 32)
+	for tag, want := range map[string]bool{
+		"sha256-" + digits: true, "sha256-" + digits + ".sig": true, "sha256-" + digits[1:]: false,
+		"sha256-" + strings.ToUpper(digits): false, digits: false, "latest": false, "sha256-1": false,
+	} {
+		if isAttachment(tag) != want {
+			t.Errorf("%s: %t", tag, !want)
+		}
+	}
+}
