@@ -165,8 +165,8 @@ func resolved(path, dir string) string {
 	}
 	rest := ""
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
-		if real, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(real, rest)
+		if found, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(found, rest)
 		}
 		if at == "/" {
 			return path

@@ -231,8 +231,11 @@ func TestIsCompose(t *testing.T) {
 		file File
 		want bool
 	}{
-		{File{Name: "a.YML"}, true}, {File{Name: "a.hcl", Data: []byte("services: {}")}, false}, {File{Name: "-", Data: []byte("services: {}")}, true},
-		{File{Name: "-", Data: []byte(`target "x" {}`)}, false}, {File{Name: "-", Data: []byte(`{"target": {}}`)}, false},
+		{File{Name: "a.YML"}, true},
+		{File{Name: "a.hcl", Data: []byte("services: {}")}, false},
+		{File{Name: "-", Data: []byte("services: {}")}, true},
+		{File{Name: "-", Data: []byte(`target "x" {}`)}, false},
+		{File{Name: "-", Data: []byte(`{"target": {}}`)}, false},
 	} {
 		if got := tt.file.IsCompose(); got != tt.want {
 			t.Errorf("%s %s: %t", tt.file.Name, tt.file.Data, got)
@@ -245,8 +248,14 @@ func TestIsCompose(t *testing.T) {
 
 func TestBuildPaths(t *testing.T) {
 	for _, tt := range []struct{ dir, file, inline, wantDir, wantFile, err string }{
-		{"a", "Dockerfile", "", "a", "a/Dockerfile", ""}, {"a", "/b", "", "a", "/b", ""}, {"a", "cwd://b", "", "a", "b", ""}, {"cwd://", "b", "", ".", "b", ""},
-		{"a", "b", "FROM x", "a", "-", ""}, {"https://x/y.git", "b", "", "https://x/y.git", "b", ""}, {"-", "b", "", "", "", "context from stdin"}, {"a", "-", "", "", "", "dockerfile from stdin"},
+		{"a", "Dockerfile", "", "a", "a/Dockerfile", ""},
+		{"a", "/b", "", "a", "/b", ""},
+		{"a", "cwd://b", "", "a", "b", ""},
+		{"cwd://", "b", "", ".", "b", ""},
+		{"a", "b", "FROM x", "a", "-", ""},
+		{"https://x/y.git", "b", "", "https://x/y.git", "b", ""},
+		{"-", "b", "", "", "", "context from stdin"},
+		{"a", "-", "", "", "", "dockerfile from stdin"},
 	} {
 		target := &Target{Context: &tt.dir, Dockerfile: &tt.file}
 		if tt.inline != "" {

@@ -111,8 +111,12 @@ func (s service) target(name string, secrets map[string]modelSecret, lookup func
 		to   **string
 		from string
 	}{
-		{&t.Context, b.Context}, {&t.Dockerfile, b.Dockerfile}, {&t.DockerfileInline, b.DockerfileInline}, {&t.Network, b.Network},
-		{&t.Target, b.Target}, {&t.ShmSize, b.ShmSize},
+		{&t.Context, b.Context},
+		{&t.Dockerfile, b.Dockerfile},
+		{&t.DockerfileInline, b.DockerfileInline},
+		{&t.Network, b.Network},
+		{&t.Target, b.Target},
+		{&t.ShmSize, b.ShmSize},
 	} {
 		if v.from != "" {
 			*v.to = &v.from

@@ -16,13 +16,17 @@ import (
 // has it as that text or as a map.
 type Entry map[string]string
 
-// Lists of entries, by the flag they are for.
 type (
+	// Attests are entries of --attest.
 	Attests = List[attestKind]
-	Caches  = List[cacheKind]
+	// Caches are entries of --cache-from and --cache-to.
+	Caches = List[cacheKind]
+	// Outputs are entries of --output.
 	Outputs = List[outputKind]
+	// Secrets are entries of --secret.
 	Secrets = List[secretKind]
-	SSHs    = List[sshKind]
+	// SSHs are entries of --ssh.
+	SSHs = List[sshKind]
 )
 
 // List is a list of entries of one kind.

@@ -129,8 +129,13 @@ func (t *Target) Merge(o *Target) {
 
 func (t *Target) mergeValues(o *Target) {
 	for _, v := range []struct{ to, from **string }{
-		{&t.Context, &o.Context}, {&t.Dockerfile, &o.Dockerfile}, {&t.DockerfileInline, &o.DockerfileInline}, {&t.Target, &o.Target},
-		{&t.Call, &o.Call}, {&t.Network, &o.Network}, {&t.ShmSize, &o.ShmSize},
+		{&t.Context, &o.Context},
+		{&t.Dockerfile, &o.Dockerfile},
+		{&t.DockerfileInline, &o.DockerfileInline},
+		{&t.Target, &o.Target},
+		{&t.Call, &o.Call},
+		{&t.Network, &o.Network},
+		{&t.ShmSize, &o.ShmSize},
 	} {
 		if *v.from != nil {
 			*v.to = *v.from
