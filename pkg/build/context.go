@@ -127,36 +127,19 @@ func (j *job) fromStdin() error {
 	if err := j.writeDockerfile(in); err != nil {
 		return err
 	}
-	empty, err := j.tempDir()
-	if err != nil {
-		return err
-	}
-	return j.mount("context", empty)
+	j.solve.LocalMounts["context"] = oneFile{}
+	return nil
 }
 
 // writeDockerfile keeps a Dockerfile that comes through a pipe.
 func (j *job) writeDockerfile(r io.Reader) error {
-	dir, err := j.tempDir()
-	if err != nil {
-		return err
-	}
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return fmt.Errorf("reading the Dockerfile from standard input: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), data, 0o600); err != nil {
-		return err
-	}
 	j.solve.FrontendAttrs["filename"] = "Dockerfile"
-	return j.mount("dockerfile", dir)
-}
-
-func (j *job) tempDir() (string, error) {
-	dir, err := os.MkdirTemp("", "nerd-build-")
-	if err == nil {
-		j.cleanup = append(j.cleanup, func() error { return os.RemoveAll(dir) })
-	}
-	return dir, err
+	j.solve.LocalMounts["dockerfile"] = oneFile{"Dockerfile", data}
+	return nil
 }
 
 // mount offers a folder to the builder, which reads of it what it needs.

@@ -51,26 +51,26 @@ func (j *job) addLinks() error {
 
 // offer moves the folders and layouts of a build into the session of another,
 // under a prefix, and has its frontend ask for them by these names.
-func (l *job) offer(to *job, prefix string) {
-	for name, fs := range l.solve.LocalMounts {
+func (j *job) offer(to *job, prefix string) {
+	for name, fs := range j.solve.LocalMounts {
 		to.solve.LocalMounts[prefix+name] = fs
 	}
-	for id, store := range l.solve.OCIStores {
+	for id, store := range j.solve.OCIStores {
 		to.solve.OCIStores[prefix+id] = store
 	}
-	l.rename(prefix)
+	j.rename(prefix)
 }
 
 // rename has the attributes of a build and of those it needs follow a new name of
 // what they read.
-func (l *job) rename(prefix string) {
-	a := l.solve.FrontendAttrs
+func (j *job) rename(prefix string) {
+	a := j.solve.FrontendAttrs
 	for key, fallback := range map[string]string{"contextkey": "context", "dockerfilekey": "dockerfile"} {
 		name := a[key]
 		if name == "" {
 			name = fallback
 		}
-		if _, ok := l.solve.LocalMounts[name]; ok {
+		if _, ok := j.solve.LocalMounts[name]; ok {
 			a[key] = prefix + name
 		}
 	}
@@ -84,12 +84,12 @@ func (l *job) rename(prefix string) {
 			}
 		}
 	}
-	mounts := make(map[string]fsutil.FS, len(l.solve.LocalMounts))
-	for name, fs := range l.solve.LocalMounts {
+	mounts := make(map[string]fsutil.FS, len(j.solve.LocalMounts))
+	for name, fs := range j.solve.LocalMounts {
 		mounts[prefix+name] = fs
 	}
-	l.solve.LocalMounts = mounts
-	for _, deeper := range l.links {
+	j.solve.LocalMounts = mounts
+	for _, deeper := range j.links {
 		deeper.job.rename(prefix)
 	}
 }
