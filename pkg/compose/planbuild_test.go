@@ -31,11 +31,13 @@ func TestPlanBuilds(t *testing.T) {
 	}{
 		"by its policy": {here, BuildChoice{}, "build p-top: the pull policy is build\n"},
 		"missing": {
-			&Observed{Images: map[string]string{"p-mid": "2", "img": "5"}}, BuildChoice{},
+			&Observed{Images: map[string]string{"p-mid": "2", "img": "5"}},
+			BuildChoice{},
 			"build localhost:1/base: it is not there\nbuild p-byarg: it is not there\nbuild p-top: the pull policy is build\n",
 		},
 		"all": {
-			here, BuildChoice{All: true},
+			here,
+			BuildChoice{All: true},
 			"build localhost:1/base: it was asked for\nbuild p-mid: it was asked for\nbuild p-byarg: it was asked for\nbuild p-top: it was asked for\n",
 		},
 		"never": {&Observed{}, BuildChoice{Never: true}, ""},

@@ -17,7 +17,7 @@ type Watched struct {
 	types.Trigger
 }
 
-// ErrNothingWatched: no service that was asked for has develop.watch.
+// ErrNothingWatched says that no service that was asked for has develop.watch.
 var ErrNothingWatched = errors.New("none of the selected services is configured for watch, consider setting an 'develop' section")
 
 // WatchRules lists what is watched for the services of a project.

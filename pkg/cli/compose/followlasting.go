@@ -56,7 +56,9 @@ func (l *lasting) run(ctx context.Context, shown []compose.Container, since time
 		heard <- nil
 	}
 	deaf()
-	<-heard
+	if herr := <-heard; err == nil && !errors.Is(herr, context.Canceled) {
+		err = herr
+	}
 	fmt.Fprintln(l.s.IO.Err, "Gracefully stopping... (press Ctrl+C again to force)")
 	observed, oerr := compose.Observe(following, l.s.backend, l.p.Name, nil)
 	if oerr == nil {

@@ -64,8 +64,8 @@ func (r refusedCommand) command(name string) *cobra.Command {
 		cmd.Aliases = []string{"ls"}
 	}
 	for _, text := range strings.Fields(r.flags) {
-		text, isSwitch := strings.CutPrefix(text, "!")
-		flag, short, _ := strings.Cut(text, "/")
+		name, isSwitch := strings.CutPrefix(text, "!")
+		flag, short, _ := strings.Cut(name, "/")
 		if isSwitch {
 			cmd.Flags().BoolP(flag, short, false, "Not supported")
 		} else {
