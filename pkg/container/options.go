@@ -80,6 +80,9 @@ type StopOptions struct {
 type RemoveOptions struct {
 	Force   bool // kill it first when it runs
 	Volumes bool // its anonymous volumes too
+	// Stop, with Force, lets it end as Stop does rather than killing it. Stopping and
+	// removing in one go saves recording an end that nobody will read.
+	Stop *StopOptions
 }
 
 // ListOptions selects containers, as `docker ps` does.

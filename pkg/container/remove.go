@@ -49,7 +49,7 @@ func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) 
 		}
 		e = s.claim(ctx, c)
 		defer e.close()
-		if err := s.kill(ctx, c); err != nil {
+		if err := s.end(ctx, c, opts.Stop); err != nil {
 			return false, err
 		}
 		e.drained(ctx) // attached clients and `logs -f` see the last output before the files go away
@@ -66,7 +66,7 @@ func (s *Service) tryRemove(ctx context.Context, id string, opts RemoveOptions) 
 			}
 		}
 		if c.ended() { // what fails here, the removal does again
-			_ = s.recordExit(ctx, c, false)
+			_ = s.recordExit(ctx, c, opts.Stop != nil)
 		}
 		return errors.Join(s.releasePorts(ctx, c), s.removeWith(ctx, c, opts.Volumes))
 	})
@@ -155,4 +155,20 @@ func (s *Service) Rename(ctx context.Context, ref, name string) error {
 // noNewName puts Docker's words before the reason why a name cannot be had.
 func noNewName(err error) error {
 	return &messageError{msg: "Error when allocating new name: " + err.Error(), kind: err}
+}
+
+// end stops a container, or kills it if there are no options for that.
+func (s *Service) end(ctx context.Context, c *Container, opts *StopOptions) error {
+	if opts == nil {
+		return s.kill(ctx, c)
+	}
+	text := opts.Signal
+	if text == "" {
+		text = c.Config.StopSignal
+	}
+	sig, err := stopSignal(text)
+	if err != nil {
+		return err
+	}
+	return s.signalAndWait(ctx, c, sig, stopTimeout(c, *opts))
 }
