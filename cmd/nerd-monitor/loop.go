@@ -121,7 +121,14 @@ func (m *monitor) dispatchOther(fd int, events uint32) {
 		return
 	}
 	if m.isPort(fd) {
-		m.forward(fd)
+		if datagrams6(fd) {
+			m.startRelay(fd)
+		} else {
+			m.forward(fd)
+		}
+		return
+	}
+	if m.relayEnded(fd) {
 		return
 	}
 	if m.helper.pid != 0 && fd == m.helper.pidfd {

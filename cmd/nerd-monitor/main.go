@@ -35,6 +35,8 @@ func main() {
 		detach(args)
 	case "forward":
 		joinConnection(c)
+	case "relay":
+		relayPackets(c)
 	case "write":
 		writeFeed(c)
 	case "run", "keep":
@@ -112,6 +114,7 @@ func run(c config, args []string) {
 		m.setPID(c.pid)
 	}
 	m.watchPorts()
+	m.watchPackets()
 	m.loop()
 }
 

@@ -51,6 +51,7 @@ type monitor struct {
 
 	oom      int   // memory.events of the container's group, 0: not watched
 	forwards []int // processes that join a connection with the container
+	relays   []relayProcess
 
 	clients []*client
 	spare   []*client
@@ -249,6 +250,7 @@ func (m *monitor) releasePorts() {
 		return
 	}
 	m.endForwards()
+	m.endRelays()
 	for i := range m.c.ports {
 		syscall.Dup3(0, wire.FirstPortFD+i, syscall.O_CLOEXEC)
 	}

@@ -79,16 +79,21 @@ func (s *Service) writeHosts(ctx context.Context, c *Container, att *netutil.Att
 // writeForwards tells the monitor where connections lead that reach a published
 // port by IPv6.
 func (s *Service) writeForwards(c *Container, att *netutil.Attachment, ports []netutil.PublishedPort) error {
-	var table strings.Builder
-	for _, p := range ports {
-		if p.Protocol == network.TCP && att.PortsTo.Is4() {
-			fmt.Fprintf(&table, "%d %s %d\n", p.HostPort, att.PortsTo, p.ContainerPort)
+	for proto, name := range map[network.IPProtocol]string{network.TCP: monitor.ForwardName, network.UDP: monitor.ForwardUDPName} {
+		var table strings.Builder
+		for _, p := range ports {
+			if p.Protocol == proto && att.PortsTo.Is4() {
+				fmt.Fprintf(&table, "%d %s %d\n", p.HostPort, att.PortsTo, p.ContainerPort)
+			}
+		}
+		if table.Len() == 0 {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), name), []byte(table.String()), 0o600); err != nil {
+			return err
 		}
 	}
-	if table.Len() == 0 {
-		return nil
-	}
-	return os.WriteFile(filepath.Join(s.cfg.Layout.ContainerRun(c.ID), monitor.ForwardName), []byte(table.String()), 0o600)
+	return nil
 }
 
 // hostGateway replaces the word host-gateway of --add-host by the host's address

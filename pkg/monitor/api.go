@@ -81,8 +81,10 @@ const (
 	StderrName  = wire.StderrName
 	SocketName  = wire.SocketName
 	JournalName = wire.JournalName
-	ForwardName = wire.ForwardName
 	OOMName     = wire.OOMName
+	ForwardName = wire.ForwardName
+
+	ForwardUDPName = wire.ForwardUDPName
 )
 
 // AttachOptions connect a client to the container's stdio.

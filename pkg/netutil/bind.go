@@ -60,12 +60,12 @@ const backlog = 128
 
 // bindSocket holds one address and port so that nobody else can bind it. Traffic
 // to a published port is redirected before it gets here, and what is not shall be
-// refused at once, as if nothing were here. Only TCP over IPv6 is answered: a
-// container without an IPv6 address is reached through the monitor, which accepts
-// the connections and joins them with the container.
+// refused at once, as if nothing were here. Only IPv6 is answered: a container without
+// an IPv6 address is reached through the monitor, which accepts the connections and
+// joins them with the container, and has packets relayed.
 //
-// A UDP socket is bound without SO_REUSEADDR, which excludes every other one. It
-// drops what it receives.
+// A UDP socket is bound without SO_REUSEADDR, which excludes every other one. That of
+// IPv4 drops what it receives.
 //
 // TCP is harder. Without SO_REUSEADDR a bind fails while old connections are in
 // TIME_WAIT. With it, sockets that do not listen share a port, other reservations
@@ -98,8 +98,10 @@ func holdPort(fd int, addr netip.AddrPort, proto network.IPProtocol) error {
 		}
 	}
 	if proto == network.UDP {
-		if err := dropAll(fd); err != nil {
-			return err
+		if addr.Addr().Is4() {
+			if err := dropAll(fd); err != nil {
+				return err
+			}
 		}
 		return os.NewSyscallError("bind", unix.Bind(fd, sockaddr(addr)))
 	}

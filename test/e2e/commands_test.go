@@ -56,6 +56,7 @@ func commands(e *environment) map[string]command {
 		"fails":       e.cmdFails,
 		"until":       e.cmdUntil,
 		"httpget":     cmdHTTPGet,
+		"udpget":      cmdUDPGet,
 		"json":        cmdJSON,
 		"setenv":      cmdSetenv,
 		"image":       e.cmdImage,

@@ -110,6 +110,8 @@ const (
 	// ForwardName is the table of published TCP ports, a line "PORT A.B.C.D PORT"
 	// each: host port, container's address and port.
 	ForwardName = "forward"
+	// ForwardUDPName is the same for UDP.
+	ForwardUDPName = "forward.udp"
 	// OOMName is there if the kernel has killed for want of memory.
 	OOMName   = "oom"
 	HelperLog = "helper.log"

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-const usage = `usage: app serve PORT | signals | spam LINES [WIDTH] | tick [MS] | hold MIB | status KEY`
+const usage = `usage: app serve PORT | packets PORT | signals | spam LINES [WIDTH] | tick [MS] | hold MIB | status KEY`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -38,6 +39,8 @@ func run(args []string) error {
 	switch args[0] {
 	case "serve":
 		return serve(arg(1, 80))
+	case "packets":
+		return packets(arg(1, 53))
 	case "signals":
 		return signals()
 	case "spam":
@@ -59,6 +62,25 @@ func serve(port int) error {
 	})
 	fmt.Println("serving on", port)
 	return http.ListenAndServe(fmt.Sprintf(":%d", port), nil)
+}
+
+// packets answers every packet of UDP with what is in it and the client's address.
+func packets(port int) error {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: port})
+	if err != nil {
+		return err
+	}
+	fmt.Println("answering on", port)
+	buf := make([]byte, 1<<16)
+	for {
+		n, from, err := conn.ReadFromUDP(buf)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.WriteToUDP(fmt.Appendf(nil, "%s from %s\n", buf[:n], from), from); err != nil {
+			return err
+		}
+	}
 }
 
 // signals prints the name of each signal it gets; SIGQUIT ends it with status 3.
