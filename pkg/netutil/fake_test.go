@@ -120,6 +120,7 @@ func (h *fakeHost) release(_ context.Context, _, dev string, l dhcpLease) error 
 	h.released = append(h.released, fmt.Sprintf("%s %s %s %q", dev, l.addr, l.mac, l.client))
 	return nil
 }
+
 func (h *fakeHost) firewall(context.Context) (string, error) { return h.backend, nil }
 
 // fakePlugins plays bridge (with its addresses) and portmap.

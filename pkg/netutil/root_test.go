@@ -98,7 +98,7 @@ func realService(tb testing.TB) *Service {
 			tb.Error(err)
 		}
 		for _, id := range ids {
-			if err := s.Detach(context.Background(), id); err != nil {
+			if err := s.Detach(context.WithoutCancel(tb.Context()), id); err != nil {
 				tb.Error(err)
 			}
 		}

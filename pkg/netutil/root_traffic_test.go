@@ -156,51 +156,6 @@ func TestRealTrafficBridgeNetfilter(t *testing.T) {
 	}
 }
 
-// Published ports and the way out over IPv6, with either backend.
-func TestRealTraffic6(t *testing.T) {
-	for _, backend := range []string{iptables, nftables} {
-		t.Run(backend, func(t *testing.T) {
-			s := realService(t)
-			s.host = withBackend{name: backend}
-			t.Cleanup(func() { run(t, "flush ruleset\n", "nft", "-f", "-") })
-			out := outside(t)
-			run(t, "", "ip", "addr", "add", "2001:db8::1/64", "dev", "out0", "nodad")
-			run(t, "", "nsenter", "--net="+out, "sh", "-ec", "ip addr add 2001:db8::2/64 dev out1 nodad; ip route add default via 2001:db8::1")
-			serve(t, out, "[2001:db8::2]:80", "out")
-			_, err := s.Create(t.Context(), CreateOptions{Name: "six", IPAM: pools(pool("10.31.0.0/24"), pool("fd00:31::/64"))})
-			must(t, err)
-			res, err := s.ReservePorts(t.Context(), "c1", cid(1), []PublishedPort{{ContainerPort: 80}})
-			must(t, err)
-			t.Cleanup(func() { _ = res.Close() })
-			_, err = s.NewSandbox(t.Context(), cid(1))
-			must(t, err)
-			a, err := s.Attach(t.Context(), AttachRequest{ContainerID: cid(1), Name: "c1", Endpoints: []Endpoint{{Network: "six"}}, Ports: res.Ports})
-			must(t, err)
-			path := s.cfg.Layout.Netns(cid(1))
-			serve(t, path, ":80", "web")
-			serve(t, path, ":81", "private")
-			port := portText(res)
-			must(t, wantFetch("host", "[2001:db8::1]:"+port, "web"))
-			own := a.Networks["six"].GlobalIPv6Address.String()
-			inNetns(t, out, func() error {
-				return errors.Join(
-					wantFetch("outside", "[2001:db8::1]:"+port, "web"),
-					wantFetch("outside", "["+own+"]:81", ""),
-				)
-			})
-			inNetns(t, path, func() error {
-				return errors.Join(
-					wantFetch("container", "[2001:db8::2]:80", "out"),
-					wantFetch("container", "[2001:db8::1]:"+port, "web"),
-				)
-			})
-			must(t, res.Close())
-			dropAllOf(t, s, 1, "six")
-			assertClean(t, s)
-		})
-	}
-}
-
 // portmap makes loopback routable on the bridge. A container with the means to
 // send there still must not reach a service that the host has on 127.0.0.1.
 func loopbackStaysPrivate(t *testing.T, s *Service) {

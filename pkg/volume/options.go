@@ -5,6 +5,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/go-units"
+
+	"github.com/nerd-cli/nerd/pkg/errs"
 )
 
 // Options of the driver local: a file system to mount over the volume's folder,
@@ -44,7 +46,7 @@ func checkOptions(name string, opts map[string]string) error {
 			return errorf(errdefs.ErrInvalidArgument, "create %s: %v", name, err)
 		}
 		if size > 0 { // it needs project quotas; a tmpfs takes its size in "o"
-			return errorf(errdefs.ErrInvalidArgument, "create %s: quota size requested but no quota support", name)
+			return errs.WithHint(errorf(errdefs.ErrInvalidArgument, "create %s: quota size requested but no quota support", name), "a tmpfs has a size: --opt type=tmpfs --opt device=tmpfs --opt o=size=%s", text)
 		}
 	}
 	for _, r := range required {
