@@ -116,6 +116,7 @@ func (h *fakeHost) tune(_, dev string, addrs []netip.Addr, sysctls map[string]st
 	h.tuned = append(h.tuned, fmt.Sprint(dev, addrs, sysctls))
 	return nil
 }
+
 func (h *fakeHost) release(_ context.Context, _, dev string, l dhcpLease) error {
 	h.released = append(h.released, fmt.Sprintf("%s %s %s %q", dev, l.addr, l.mac, l.client))
 	return nil
