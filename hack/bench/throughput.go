@@ -66,13 +66,18 @@ func (b *bench) measureThroughput(ctx context.Context) {
 		fmt.Fprintf(os.Stderr, "bench: throughput is left out: %v\n", err)
 		return
 	}
-	var peers []*peer
+	var peers, begun []*peer
+	defer func() {
+		for _, p := range begun {
+			p.end(context.WithoutCancel(ctx))
+		}
+	}()
 	for i, t := range b.tools {
 		if !t.usable || t.isCtr() { // without further set-up that has no bridge
 			continue
 		}
 		p := &peer{tool: t, port: fmt.Sprint(firstPort + i)}
-		defer p.end(context.WithoutCancel(ctx))
+		begun = append(begun, p)
 		if err := p.begin(ctx, mounts); err != nil {
 			fmt.Fprintf(os.Stderr, "bench: throughput: %s is left out: %v\n", t.name, err)
 			continue

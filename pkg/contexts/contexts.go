@@ -255,7 +255,7 @@ func (s Store) write(c Context, exclusive bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp)
+	defer func() { _ = os.Remove(tmp) }()
 	if err := os.Link(tmp, s.path(c.Name)); errors.Is(err, fs.ErrExist) {
 		return errs.Errorf(errdefs.ErrAlreadyExists, "context %q already exists", c.Name)
 	} else if err != nil {

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"context"
 	"testing"
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
@@ -16,7 +15,7 @@ func TestSources(t *testing.T) {
 	load(t, s, archiveOf(t, testImage(t, "arm64", "b"), "docker.io/library/bb:latest"))
 	load(t, s, archiveOf(t, testImage(t, "amd64", "nameless")))
 	broken := load(t, s, archiveOf(t, testImage(t, "amd64", "c"), "example.com/cc:1"))
-	ctx := namespaces.WithNamespace(context.Background(), ctrdtest.Namespace)
+	ctx := namespaces.WithNamespace(t.Context(), ctrdtest.Namespace)
 	img, err := s.Resolve(ctx, "example.com/cc:1")
 	if err != nil {
 		t.Fatal(err)

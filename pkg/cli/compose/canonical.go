@@ -37,41 +37,48 @@ func parse(text []byte) (*yaml.Node, error) {
 func canonical(root *yaml.Node) {
 	for _, services := range valuesOf(root, "services") {
 		for _, s := range valuesOf(services, "") {
-			sortKeys(s, func(key string) string {
-				if as, ok := keyOrder[key]; ok {
-					return as
-				}
-				if rest, ok := strings.CutPrefix(key, "cpu_"); ok {
-					return "ci_" + rest // before command
+			canonicalService(s)
+		}
+	}
+}
+
+func canonicalService(s *yaml.Node) {
+	sortKeys(s, serviceOrder)
+	for _, networks := range valuesOf(s, "networks") {
+		for _, n := range valuesOf(networks, "") {
+			sortKeys(n, func(key string) string {
+				if i := slices.Index(networkOrder, key); i >= 0 {
+					return strconv.Itoa(i)
 				}
 				return key
 			})
-			for _, networks := range valuesOf(s, "networks") {
-				for _, n := range valuesOf(networks, "") {
-					sortKeys(n, func(key string) string {
-						if i := slices.Index(networkOrder, key); i >= 0 {
-							return strconv.Itoa(i)
-						}
-						return key
-					})
-				}
-			}
-			lists := slices.Concat(valuesOf(s, "secrets"), valuesOf(s, "configs"))
-			for _, build := range valuesOf(s, "build") {
-				lists = append(lists, valuesOf(build, "secrets")...)
-			}
-			for _, list := range lists {
-				for _, ref := range list.Content {
-					decimalMode(ref)
-				}
-			}
-			for _, list := range valuesOf(s, "volumes") {
-				for _, v := range list.Content {
-					sayHostPath(v)
-				}
-			}
 		}
 	}
+	lists := slices.Concat(valuesOf(s, "secrets"), valuesOf(s, "configs"))
+	for _, build := range valuesOf(s, "build") {
+		lists = append(lists, valuesOf(build, "secrets")...)
+	}
+	for _, list := range lists {
+		for _, ref := range list.Content {
+			decimalMode(ref)
+		}
+	}
+	for _, list := range valuesOf(s, "volumes") {
+		for _, v := range list.Content {
+			sayHostPath(v)
+		}
+	}
+}
+
+// serviceOrder is the word by which a key of a service is sorted.
+func serviceOrder(key string) string {
+	if as, ok := keyOrder[key]; ok {
+		return as
+	}
+	if rest, ok := strings.CutPrefix(key, "cpu_"); ok {
+		return "ci_" + rest // before command
+	}
+	return key
 }
 
 // decimalMode prints the mode of a secret or config as a number.

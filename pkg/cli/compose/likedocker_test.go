@@ -2,7 +2,6 @@ package compose
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -161,21 +160,20 @@ func alike(line, want, got string) bool {
 // but a home.
 func configText(t *testing.T, line string) []byte {
 	t.Helper()
-	env := os.Environ()
-	os.Clearenv()
-	defer func() {
-		for _, e := range env {
-			k, v, _ := strings.Cut(e, "=")
-			_ = os.Setenv(k, v) // it was one before
+	for _, e := range os.Environ() {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value) // is put back afterwards
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
 		}
-	}()
-	_ = os.Setenv("HOME", "/home/user")
+	}
+	t.Setenv("HOME", "/home/user")
 	streams, _, out, _ := iostreams.Test()
 	cmd := NewCmdCompose(&factory.Factory{IO: streams}, nil)
 	cmd.SetArgs(strings.Fields(line))
 	cmd.SetOut(out)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	if err := cmd.ExecuteContext(context.Background()); err != nil {
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		return fmt.Appendf(out.Bytes(), "exit %d: %v", errs.Code(err, 1), err)
 	}
 	return out.Bytes()

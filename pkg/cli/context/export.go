@@ -103,7 +103,7 @@ func NewCmdImport(f *factory.Factory, runF func(context.Context, *TransferOption
 }
 
 func runImport(_ context.Context, o *TransferOptions) error {
-	var from io.Reader = o.IO.In
+	from := o.IO.In
 	if o.File != stdio {
 		file, err := os.Open(o.File)
 		if err != nil {
