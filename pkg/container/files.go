@@ -19,6 +19,9 @@ func (s *Service) writeFiles(p *plan) error {
 	if err := s.setOwner(p.ID); err != nil {
 		return err
 	}
+	if err := s.tellVolumes(&p.Container); err != nil {
+		return err
+	}
 	for _, name := range []string{hostnameFile, hostsFile, resolvFile} {
 		content := ""
 		if name == hostnameFile {

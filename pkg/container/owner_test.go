@@ -4,7 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/containerd/errdefs"
 )
 
 // TestRepairLeavesAnotherContainerdAlone has folders of containers that this
@@ -49,5 +52,28 @@ func TestOwnerIsMarkedOnce(t *testing.T) {
 	}
 	if err := w.setOwner(id); err != nil {
 		t.Errorf("marking twice: %v", err)
+	}
+}
+
+// A volume that a container of another containerd has is in use, too.
+func TestVolumesOfAnotherContainerd(t *testing.T) {
+	w, ctx := newWorld(t)
+	id := w.create(t, ctx, "web", withVolumes)
+	link := filepath.Join(w.cfg.Layout.Container(id), ownerLink)
+	if err := errors.Join(os.Remove(link), os.Symlink("/run/other/containerd.sock", link), w.Service.store.Delete(ctx, id)); err != nil {
+		t.Fatal(err)
+	}
+	users, err := w.VolumeUsers(ctx)
+	if err != nil || !slices.Equal(users["named"], []string{id}) || len(users) != 2 {
+		t.Errorf("users: %v, %v", users, err)
+	}
+	if err := w.cfg.Volumes.Remove(ctx, "named", true); !errdefs.IsConflict(err) {
+		t.Errorf("removed a volume in use: %v", err)
+	}
+	if err := os.RemoveAll(w.cfg.Layout.Container(id)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.cfg.Volumes.Remove(ctx, "named", false); err != nil {
+		t.Errorf("the other's container is gone: %v", err)
 	}
 }

@@ -17,7 +17,8 @@ func (c *Container) mountsImage(id string) bool {
 }
 
 // VolumeUsers lists the containers that have each volume among their mounts,
-// whether they run or not, by the volume's name.
+// whether they run or not, by the volume's name, those of other containerds on the
+// machine included.
 func (s *Service) VolumeUsers(ctx context.Context) (map[string][]string, error) {
 	list, err := s.store.List(ctx)
 	if err != nil {
@@ -37,5 +38,5 @@ func (s *Service) VolumeUsers(ctx context.Context) (map[string][]string, error) 
 			}
 		}
 	}
-	return out, nil
+	return out, s.otherUsers(out)
 }
