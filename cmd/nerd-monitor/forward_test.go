@@ -34,7 +34,10 @@ func TestPump(t *testing.T) {
 	go pump(int(near.Fd()), int(far.Fd()))
 	go pump(int(far.Fd()), int(near.Fd()))
 	sent := bytes.Repeat([]byte("0123456789abcde\n"), 1<<18) // more than pipe and sockets hold
+	written := make(chan struct{})
+	defer func() { <-written }() // the connections are closed after that
 	go func() {
+		defer close(written)
 		_, err := client.Write(sent)
 		if err = errors.Join(err, syscall.Shutdown(int(client.Fd()), syscall.SHUT_WR)); err != nil {
 			t.Error(err)

@@ -57,6 +57,9 @@ func canonicalService(s *yaml.Node) {
 	lists := slices.Concat(valuesOf(s, "secrets"), valuesOf(s, "configs"))
 	for _, build := range valuesOf(s, "build") {
 		lists = append(lists, valuesOf(build, "secrets")...)
+		for _, ssh := range valuesOf(build, "ssh") { // a map, in the loader
+			slices.SortFunc(ssh.Content, func(a, b *yaml.Node) int { return strings.Compare(a.Value, b.Value) })
+		}
 	}
 	for _, list := range lists {
 		for _, ref := range list.Content {

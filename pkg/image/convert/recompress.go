@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/containerd/containerd/v2/core/images"
@@ -41,10 +42,11 @@ func Zstd(level int) image.LayerFunc {
 				_, err := io.Copy(z, r)
 				return err
 			})
-			if err != nil {
+			// Also after a failure: its workers write to w until it is closed.
+			if err := errors.Join(err, z.Close()); err != nil {
 				return "", err
 			}
-			return s.layer.DiffID, z.Close()
+			return s.layer.DiffID, nil
 		})
 	})
 }
