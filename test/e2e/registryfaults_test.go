@@ -89,8 +89,12 @@ func (f *faults) download(w http.ResponseWriter, r *http.Request, digest string)
 	pass := &passing{ResponseWriter: w, limit: -1}
 	_, held := os.Stat(filepath.Join(f.dir, "hold"))
 	large := r.Header.Get("Range") == "" // the rest of a blob is never cut
-	if large && held == nil {
-		pass.limit, pass.full = 8*largeBlob, func() { // some of it is still on its way to the disk
+	if held == nil {
+		pass.limit = 8 * largeBlob // some of it is still on its way to the disk
+		if !large {
+			pass.limit = 1 // what an earlier pull has begun is continued
+		}
+		pass.full = func() {
 			f.note("held", "%s", digest)
 			<-r.Context().Done()
 		}
