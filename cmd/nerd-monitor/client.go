@@ -183,6 +183,7 @@ func (m *monitor) leave(c *client) {
 
 func (m *monitor) hello(c *client, h wire.HelloFrame) bool {
 	c.flags, c.key = h.Flags, h.Key
+	c.sentExit = false // what was said before this came too early
 	for i, from := range [2]uint64{h.Stdout, h.Stderr} {
 		end := m.j.end(i)
 		oldest := uint64(0)

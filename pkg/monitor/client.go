@@ -46,6 +46,10 @@ type Client struct {
 	broken   chan struct{} // closed: err is set and nothing more will come
 	err      error
 	outErr   chan error
+
+	// Of serve alone: whether the monitor has answered hello on this connection, and
+	// whether it has said before that that the container is gone.
+	agreed, early bool
 }
 
 func newClient(ctx context.Context, dir string, conn *net.UnixConn) *Client {
@@ -192,6 +196,7 @@ func (c *Client) sendLocked(frame []byte) error {
 func (c *Client) serve(conn *net.UnixConn) {
 	defer close(c.broken)
 	for {
+		c.agreed = false
 		err := c.readFrames(bufio.NewReaderSize(conn, 64<<10))
 		c.stdin.offline()
 		select {
@@ -209,7 +214,9 @@ func (c *Client) serve(conn *net.UnixConn) {
 			return
 		}
 		if conn, err = c.reconnect(); err != nil {
-			c.err = err
+			if c.err = err; c.early { // its last word stands
+				c.hasExited()
+			}
 			return
 		}
 	}

@@ -83,6 +83,7 @@ func (c *Client) handle(kind byte, payload []byte) error {
 		if !ok {
 			return fmt.Errorf("the monitor in %s sent a malformed frame", c.dir)
 		}
+		c.agreed = true
 		c.onReady(r)
 	case wire.StdinAck:
 		if len(payload) == 8 {
@@ -99,16 +100,28 @@ func (c *Client) handle(kind byte, payload []byte) error {
 	case wire.HealthAck:
 		notify(c.health, struct{}{})
 	case wire.Exited:
-		c.stdin.closed()
-		select {
-		case <-c.exited:
-		default:
-			close(c.exited)
+		// A monitor that has not heard yet what this client is attached to says it
+		// too early, and says it again when it has sent what is missing.
+		c.mu.Lock()
+		c.early = c.flags != 0 && !c.agreed
+		c.mu.Unlock()
+		if !c.early {
+			c.hasExited()
 		}
 	case wire.Failed:
 		return failure(payload)
 	}
 	return nil
+}
+
+// hasExited tells all who wait that the container is gone.
+func (c *Client) hasExited() {
+	c.stdin.closed()
+	select {
+	case <-c.exited:
+	default:
+		close(c.exited)
+	}
 }
 
 // failure is the error of a monitor that could not start.
