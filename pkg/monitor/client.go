@@ -16,7 +16,7 @@ import (
 )
 
 // lostWait is how long a client looks for the successor of a killed monitor.
-const lostWait = 2 * time.Second
+const lostWait = 10 * time.Second
 
 // Client is a connection to a container's monitor. When the monitor is killed,
 // the client finds its successor by itself and goes on where it was. Its methods
