@@ -69,6 +69,11 @@ func (s *Service) stop(ctx context.Context, c *Container, opts StopOptions, agai
 	if err := s.markStopped(ctx, c.ID); err != nil {
 		return err
 	}
+	if !c.Running() { // its policy may have started it again before it was marked
+		if c, err = s.get(ctx, c.ID); err != nil {
+			return ignoreNotFound(err)
+		}
+	}
 	if !c.Running() {
 		_, err := s.Finish(ctx, c.ID)
 		return ignoreNotFound(err)
