@@ -30,6 +30,7 @@ var programs = []struct{ name, lost string }{
 	{"nerd-logger", "log drivers that send do not work"},
 	{"nerd-compose", "`nerd compose` does not work"},
 	{"nerd-build", "`nerd build` does not work"},
+	{"nerd-image", "images are not converted, encrypted or signed"},
 }
 
 // someImage is one whose registry is what an unconfigured machine pulls from.
